@@ -1,0 +1,17 @@
+//! Rolling influence scores per audience segment, from interaction events.
+//!
+//! The tree is the way of an event: [`ingest`] decodes, [`engine`] accumulates, [`rank`] merges
+//! and orders, [`view`] publishes, [`serve`] shows; [`app`] wires them and [`model`] is what they
+//! speak of.
+
+pub mod clock;
+pub mod model;
+
+pub mod engine;
+pub mod rank;
+pub mod view;
+
+pub mod ingest;
+pub mod serve;
+
+pub mod app;

@@ -1,0 +1,19 @@
+//! The nouns that every other part speaks: events in, sums in the middle, standings out.
+//!
+//! Invariant: nothing here does I/O, reads a clock or holds state of the daemon.
+
+mod account;
+mod batch;
+mod interaction;
+mod params;
+mod rejection;
+mod standing;
+mod sums;
+
+pub use account::{Account, AccountKey, Secret};
+pub use batch::Batch;
+pub use interaction::{Class, Interaction, Kind};
+pub use params::{HalfSaturation, Params, ParamsError, Points, Weights};
+pub use rejection::{Position, Reason, Rejection};
+pub use standing::{Basis, Label, Lift, SegmentStandings, Standing};
+pub use sums::{Fans, Outbound, RING, SegmentSums, Sums};

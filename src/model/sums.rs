@@ -1,0 +1,43 @@
+//! What a shard publishes: plain sums over its actors, which add up exactly over partitions.
+
+/// Buckets of which fans are kept, the newest included; the bound on `ring_buckets`.
+pub const RING: usize = 8;
+
+/// Distinct actors by bucket, for the [`RING`] buckets up to `newest`.
+/// The count of bucket `b` lies at `b mod RING`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fans {
+    /// Actors with an act of amplify or relate in the bucket.
+    pub acted: [u32; RING],
+    /// Actors whose latest such act lies in the bucket: their sum is a distinct count.
+    pub latest: [u32; RING],
+}
+
+/// Sums of one (segment, influencer) over the actors of a shard.
+/// Credits are in fan-units as of the shard's landmark; multiply by the landmark's factor.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sums {
+    /// `E_A`, `E_R`, `E_P` (SCORING §4), as of the landmark.
+    pub amplify: f64,
+    pub relate: f64,
+    pub popularity: f64,
+    pub fans: Fans,
+    /// Bucket of the newest act in `fans`.
+    pub newest_bucket: u32,
+    /// Actors of the segment that follow now.
+    pub followers: u32,
+}
+
+/// Sums of one segment over the actors of a shard, as of the shard's landmark.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SegmentSums {
+    /// `U` (SCORING §4), fan-units.
+    pub active_audience: f64,
+}
+
+/// An account's own acts of its last run: `C_out` as of `bucket`, in units.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outbound {
+    pub units: f64,
+    pub bucket: u32,
+}

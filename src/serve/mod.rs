@@ -1,0 +1,1 @@
+//! What the outside reads: metrics, API, page, health.
