@@ -14,4 +14,6 @@ pub mod view;
 pub mod ingest;
 pub mod serve;
 
+pub mod campaign;
+
 pub mod app;
