@@ -46,7 +46,7 @@ impl Key {
     /// The doc comment of the key, one paragraph.
     pub(super) fn description(&self) -> String {
         let text = self.schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
+        text.replace('`', "").split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// Whether its keys are fixed, rather than the user's own or none.

@@ -117,9 +117,11 @@ pub struct HalfSaturation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Points {
+    /// For being passed on.
     pub amplify: f64,
+    /// For talking with the audience, both ways.
     pub relate: f64,
-    /// Stays 0 until conversions are scored.
+    /// For proven conversions; 0 are given until conversions are scored.
     pub convert: f64,
 }
 
