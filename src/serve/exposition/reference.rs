@@ -45,3 +45,19 @@ pub fn reference(sections: &[Section]) -> String {
     }
     page
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `UPDATE_GOLDEN=1` writes the file anew.
+    #[test]
+    fn the_documentation_lists_the_metrics_as_they_are() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+        let page = reference(&SECTIONS);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(file, &page).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(file).unwrap(), page);
+    }
+}
