@@ -2,3 +2,4 @@
 //! one rejection, and nothing else can happen to it.
 
 pub mod kafka;
+pub mod order;

@@ -110,12 +110,7 @@ impl PartitionQueue {
         let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
         // SAFETY: the array has room for `max` pointers; the queue belongs to this value.
         let filled = unsafe {
-            sys::rd_kafka_consume_batch_queue(
-                self.raw.as_ptr(),
-                timeout_ms,
-                raw.as_mut_ptr(),
-                max,
-            )
+            sys::rd_kafka_consume_batch_queue(self.raw.as_ptr(), timeout_ms, raw.as_mut_ptr(), max)
         };
         raw.truncate(usize::try_from(filled).unwrap_or(0));
         Messages {

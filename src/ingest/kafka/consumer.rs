@@ -176,11 +176,8 @@ impl Member {
 
     fn subscribe(&self, partitions: usize) -> Result<Arc<BaseConsumer<Context>>, Error> {
         let context = self.context(Some(Arc::clone(&self.assignments)));
-        let consumer: BaseConsumer<Context> = self
-            .config
-            .consumer(partitions)
-            .create_with_context(context)
-            .map_err(Error::Client)?;
+        let consumer: BaseConsumer<Context> =
+            self.config.consumer(partitions).create_with_context(context).map_err(Error::Client)?;
         let consumer = Arc::new(consumer);
         consumer.context().bind(&consumer);
         let topics: Vec<&str> = self.config.topics.iter().map(String::as_str).collect();
@@ -195,12 +192,7 @@ impl Member {
     }
 
     fn context(&self, assignments: Option<Arc<dyn Assignments>>) -> Context {
-        Context::new(
-            &self.config.brokers,
-            self.status.clone(),
-            self.metrics.clone(),
-            assignments,
-        )
+        Context::new(&self.config.brokers, self.status.clone(), self.metrics.clone(), assignments)
     }
 
     fn serve(&self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {

@@ -34,6 +34,7 @@ struct Families {
     prefetch_limit: IntGauge,
     gap_records: IntCounterVec,
     owned: Mutex<BTreeSet<(Arc<str>, i32)>>,
+    brokers: Mutex<BTreeSet<String>>,
 }
 
 /// The series of one owned partition.
@@ -100,6 +101,7 @@ impl Metrics {
                 TOPIC,
             )?,
             owned: Mutex::default(),
+            brokers: Mutex::default(),
         };
         for kind in ["assign", "revoke", "lost"] {
             families.rebalances.with_label_values(&[kind]).reset();
@@ -146,24 +148,8 @@ impl Metrics {
     }
 
     pub(super) fn observe(&self, statistics: &Statistics) {
+        self.observe_brokers(statistics);
         let families = &self.0;
-        // Brokers of the seed list have no id; they count until the cluster named its own.
-        let named = statistics.brokers.values().any(|broker| broker.nodeid >= 0);
-        families.broker_up.reset();
-        families.broker_rtt.reset();
-        for broker in statistics.brokers.values() {
-            if broker.source == "internal" || broker.source == "logical" {
-                continue;
-            }
-            if named && broker.nodeid < 0 {
-                continue;
-            }
-            let labels = [broker.nodename.as_str()];
-            families.broker_up.with_label_values(&labels).set((broker.state == "UP").into());
-            if let Some(rtt) = &broker.rtt {
-                families.broker_rtt.with_label_values(&labels).set(rtt.avg as f64 / 1e6);
-            }
-        }
         let partitions = || statistics.topics.values().flat_map(|t| t.partitions.values());
         let waiting: u64 = partitions().map(|partition| partition.fetchq_size).sum();
         families.prefetch.set(i64::try_from(waiting).unwrap_or(i64::MAX));
@@ -176,6 +162,33 @@ impl Metrics {
                 families.committed.with_label_values(&labels).set(seen.committed_offset);
             }
         }
+    }
+}
+
+impl Metrics {
+    fn observe_brokers(&self, statistics: &Statistics) {
+        let families = &self.0;
+        // Brokers of the seed list have no id; they count until the cluster named its own.
+        let named = statistics.brokers.values().any(|broker| broker.nodeid >= 0);
+        let mut seen = BTreeSet::new();
+        for broker in statistics.brokers.values() {
+            let real = broker.source == "configured" || broker.source == "learned";
+            if !real || (named && broker.nodeid < 0) {
+                continue;
+            }
+            let labels = [broker.nodename.as_str()];
+            families.broker_up.with_label_values(&labels).set((broker.state == "UP").into());
+            if let Some(rtt) = &broker.rtt {
+                families.broker_rtt.with_label_values(&labels).set(rtt.avg as f64 / 1e6);
+            }
+            seen.insert(broker.nodename.clone());
+        }
+        let mut before = families.brokers.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in before.difference(&seen) {
+            families.broker_up.remove_label_values(&[gone]).unwrap_or_default();
+            families.broker_rtt.remove_label_values(&[gone]).unwrap_or_default();
+        }
+        *before = seen;
     }
 }
 
