@@ -189,37 +189,41 @@ impl Messages {
             return Message::End { offset: message.offset };
         }
         if message.err != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Message::Fault(Fault {
-                code: message.err.into(),
-                reason: self.reason(pointer),
-            });
+            return Message::Fault(Fault { code: message.err.into(), reason: reason(message) });
         }
         // SAFETY: the pointer is that of a live message; the type of the timestamp is not asked.
         let log_time_ms =
             unsafe { sys::rd_kafka_message_timestamp(pointer.as_ptr(), ptr::null_mut()) };
+        // SAFETY: of a live message librdkafka says where so many bytes start, or null, and the
+        // result borrows from `self`, which keeps the message.
+        let (key, payload) =
+            unsafe { (bytes(message.key, message.key_len), bytes(message.payload, message.len)) };
         Message::Record(Record {
             offset: message.offset,
             log_time_ms: (log_time_ms >= 0).then_some(log_time_ms),
-            key: self.bytes(message.key, message.key_len),
-            payload: self.bytes(message.payload, message.len),
+            key,
+            payload,
         })
     }
+}
 
-    /// Bytes of a message of this batch; null is no bytes at all, which is not the same as none.
-    fn bytes(&self, start: *mut c_void, len: usize) -> Option<&[u8]> {
-        // SAFETY: librdkafka says that `len` bytes start there, and they live as long as `self`.
-        (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast::<u8>(), len) })
-    }
+/// Bytes of a message; null is no bytes at all, which is not the same as none.
+///
+/// # Safety
+/// `start` must be null or the start of `len` bytes that live and do not change for `'a`.
+unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Option<&'a [u8]> {
+    // SAFETY: as the caller promises.
+    (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast::<u8>(), len) })
+}
 
-    fn reason(&self, pointer: NonNull<sys::rd_kafka_message_t>) -> String {
-        // SAFETY: of a live message with an error, librdkafka returns a C string or null.
-        let reason: *const c_char = unsafe { sys::rd_kafka_message_errstr(pointer.as_ptr()) };
-        if reason.is_null() {
-            return String::new();
-        }
-        // SAFETY: not null, and as above.
-        unsafe { CStr::from_ptr(reason) }.to_string_lossy().into_owned()
+fn reason(message: &sys::rd_kafka_message_t) -> String {
+    // SAFETY: of a live message with an error librdkafka returns a C string or null.
+    let reason: *const c_char = unsafe { sys::rd_kafka_message_errstr(message) };
+    if reason.is_null() {
+        return String::new();
     }
+    // SAFETY: not null, and copied before anything can free it.
+    unsafe { CStr::from_ptr(reason) }.to_string_lossy().into_owned()
 }
 
 impl Drop for Messages {

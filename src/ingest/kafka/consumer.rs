@@ -159,6 +159,7 @@ impl Member {
         let Some(partitions) = self.await_topics()? else { return Ok(()) };
         topics::check_partitioned_alike(&partitions)?;
         let total = partitions.iter().map(|(_, count)| count).sum();
+        self.assignments.partitions(partitions.first().map_or(0, |(_, count)| *count));
         let consumer = self.subscribe(total)?;
         let read = self.serve(&consumer);
         let left = leave(consumer);

@@ -37,6 +37,9 @@ pub struct Assigned {
 
 /// Who owns the partitions. Called on the control thread, which polls nothing meanwhile.
 pub trait Assignments: Send + Sync + 'static {
+    /// How many partitions each topic has; told before any is assigned.
+    fn partitions(&self, count: usize);
+
     /// Where to read a partition from that is about to be assigned.
     fn start(&self, topic: &str, partition: i32) -> Start;
 
@@ -172,10 +175,10 @@ impl Context {
         }
     }
 
-    fn on_revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+    fn on_revoke(&self, consumer: &BaseConsumer<Self>, revoked: &TopicPartitionList) {
         let lost = consumer.assignment_lost();
         self.metrics.rebalanced(if lost { "lost" } else { "revoke" });
-        let partitions = partitions(list);
+        let partitions = partitions(revoked);
         if lost {
             tracing::warn!(?partitions, "the group has given our partitions to others");
         } else {
@@ -185,7 +188,7 @@ impl Context {
             owner.revoke(&partitions);
         }
         let given_up = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(revoked),
             RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
         };
         if let Err(error) = given_up {

@@ -6,7 +6,9 @@ mod batch;
 mod config;
 mod consumer;
 mod context;
+mod embedded;
 mod metrics;
+mod producer;
 mod status;
 mod topics;
 
@@ -14,5 +16,7 @@ pub use batch::{Fault, Message, Messages, PartitionQueue, Record};
 pub use config::Config;
 pub use consumer::{Consumer, Error};
 pub use context::{Assigned, Assignments, Start};
+pub use embedded::Embedded;
 pub use metrics::{Metrics, PartitionSeries, Progress};
+pub use producer::{Full, Outgoing, Producer, Receipts};
 pub use status::{Problem, ProblemKind, Status};

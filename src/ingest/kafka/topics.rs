@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 
 use super::consumer::{Error, Stop};
 use super::context::Context;
@@ -49,7 +50,7 @@ pub(super) fn look(
             Err(error) => (error.rdkafka_error_code(), 0),
             Ok(answer) => {
                 let of_topic = answer.topics().iter().find(|t| t.name() == topic);
-                let error = of_topic.and_then(|t| t.error()).map(RDKafkaErrorCode::from);
+                let error = of_topic.and_then(MetadataTopic::error).map(RDKafkaErrorCode::from);
                 (error, of_topic.map_or(0, |t| t.partitions().len()))
             }
         };
