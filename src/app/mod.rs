@@ -4,3 +4,4 @@ pub mod arguments;
 pub mod check;
 pub mod cli;
 pub mod log;
+pub mod owner;
