@@ -5,6 +5,7 @@
 //! speak of.
 
 pub mod clock;
+pub mod config;
 pub mod model;
 
 pub mod engine;
@@ -13,5 +14,7 @@ pub mod view;
 
 pub mod ingest;
 pub mod serve;
+
+pub mod campaign;
 
 pub mod app;
