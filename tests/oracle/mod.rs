@@ -12,7 +12,7 @@ mod history;
 mod params;
 mod score;
 
-pub(crate) use compare::{differences, numbers};
+pub(crate) use compare::{changes, differences, numbers};
 pub(crate) use event::{Event, partition_of};
 pub(crate) use params::Params;
 

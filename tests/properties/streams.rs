@@ -89,14 +89,16 @@ pub(crate) fn params() -> impl Strategy<Value = Params> {
     let choices = (0..2_usize, 0..4_usize, 0..3_usize, 0..4_usize, 0..2_usize, 0..3_usize, weights);
     choices.prop_map(|(bucket, half_life, exponent, cap, audience, retention, weights)| {
         let bucket_ms = [DAY, DAY / 24][bucket];
+        let half_lives = [7 * bucket_ms, 2 * bucket_ms, 30 * bucket_ms, 5 * bucket_ms / 3];
+        let (cap, outbound_cap) = [(3.0, 20.0), (0.75, 5.0), (3.75, 3.0), (2.0, 1.0)][cap];
         let mut given = json!({
             "bucket_ms": bucket_ms,
-            "half_life_ms": [7 * bucket_ms, 2 * bucket_ms, 30 * bucket_ms, 5 * bucket_ms / 3][half_life],
-            "exponent": [0.5, 0.75, 0.6][exponent],
-            "cap": [3.0, 0.75, 3.75, 2.0][cap],
-            "outbound_cap": [20.0, 5.0, 3.0, 1.0][cap],
-            "pseudo_audience": [25.0, 3.0][audience],
-            "retention_buckets": [64, 40, 20][retention],
+            "half_life_ms": half_lives[half_life],
+            "exponent": ([0.5, 0.75, 0.6][exponent]),
+            "cap": cap,
+            "outbound_cap": outbound_cap,
+            "pseudo_audience": ([25.0, 3.0][audience]),
+            "retention_buckets": ([64, 40, 20][retention]),
             "lookback_ms": 5 * bucket_ms,
             "grace_ms": GRACE,
         });
