@@ -99,15 +99,10 @@ fn is_close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9_f64.max(1e-9 * a.abs().max(b.abs()))
 }
 
-/// Whether an account with this number may be missing: one of whose credit so little is left
-/// that whoever keeps it in memory may let go. What it did itself says nothing of the segment,
-/// and its relate points are the root of a share that is judged on its own. Never so for a NaN.
+/// Whether an account with this number may be missing: one about which nothing is left but its
+/// own acts on others is known or not as memory allows. Never so for a NaN.
 fn may_be_absent(path: &str, x: f64) -> bool {
-    match path.rsplit('/').next() {
-        Some("outbound" | "relate_points" | "score") => true,
-        Some("relate_share") => x.abs() <= 1e-12,
-        _ => x.abs() <= 1e-9,
-    }
+    path.ends_with("/outbound") || x.abs() <= 1e-9
 }
 
 /// What JSON cannot write, a NaN or an infinity, is a null in it and never equal to anything.

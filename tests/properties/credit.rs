@@ -66,7 +66,7 @@ proptest! {
         events.push(Event { kind: "post".to_owned(), target: None, ..act("post", end, "clock", "") });
         let later = library::run(&events, &params, cut);
         for (path, value) in oracle::numbers(&now) {
-            if ["_share", "_audience"].iter().any(|end| path.ends_with(end)) && value > 1e-30 {
+            if ["_share", "_audience"].iter().any(|end| path.ends_with(end)) && value > 1e-36 {
                 let (segment, rest) = path.split_once('/').unwrap();
                 let found = match rest.split_once('/') {
                     Some((name, field)) => &later["segments"][segment]["influencers"][name][field],
