@@ -13,6 +13,7 @@ pub(crate) const GRACE: i64 = 600_000;
 
 /// What a stream may contain; each property names what it can bear.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one thing that a stream may contain")]
 pub(crate) struct Shape {
     pub(crate) late: Late,
     /// Segments change, or are listed by every event and are the same for an actor for ever.
