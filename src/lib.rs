@@ -5,6 +5,7 @@
 //! speak of.
 
 pub mod clock;
+pub mod config;
 pub mod model;
 
 pub mod engine;
