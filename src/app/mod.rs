@@ -1,3 +1,4 @@
 //! The one place that knows all parts: wiring, the loop, shutdown.
 
+pub mod generate;
 pub mod owner;
