@@ -338,7 +338,8 @@ impl Shard {
         if fresh {
             self.slots.hold(slot);
         }
-        let sums = self.slots.change(slot);
+        let now = self.decay.weight(self.newest_bucket());
+        let sums = self.slots.add_to(slot, now);
         match side {
             Side::Amplify => sums.amplify += credit,
             Side::Relate => sums.relate += credit,
@@ -373,7 +374,8 @@ impl Shard {
         if fresh {
             self.slots.hold(slot);
         }
-        self.slots.change(slot).popularity += credit;
+        let now = self.decay.weight(self.newest_bucket());
+        self.slots.add_to(slot, now).popularity += credit;
     }
 
     /// Takes over a follow or unfollow unless a later one is known. At the same time the

@@ -11,10 +11,7 @@ use super::arena::Arena;
 use super::index::Index;
 use super::prefetch::prefetch;
 use super::segments::SegmentId;
-use crate::model::{Account, AccountKey, RING, RING_BUCKETS, Sums};
-
-/// Credit below which a slot that nobody holds may go.
-const NEGLIGIBLE: f64 = 1.0 / (1_u64 << 50) as f64;
+use crate::model::{Account, AccountKey, RESIDUE, RING, RING_BUCKETS, Sums};
 
 /// Bytes of what surrounds a name: two pointers, two counts, its places in the tables.
 const NAME_BYTES: usize = 96;
@@ -142,6 +139,14 @@ impl Slots {
         &mut record.sums
     }
 
+    /// The sums of a slot, to be added to. `now` refers credit of this moment to the landmark:
+    /// what is left of long ago goes, as it would have if the slot had been retired.
+    pub(super) fn add_to(&mut self, slot: u32, now: f64) -> &mut Sums {
+        let sums = self.change(slot);
+        sums.drop_residues(RESIDUE * now);
+        sums
+    }
+
     /// Notes that an entry refers to the slot.
     pub(super) fn hold(&mut self, slot: u32) {
         self.records.record_mut(slot, 0).holders += 1;
@@ -164,11 +169,10 @@ impl Slots {
         }
     }
 
-    /// Retires the slot if nobody holds it and its credit, times `factor`, is negligible.
+    /// Retires the slot if nobody holds it and its credit, times `factor`, is a residue.
     pub(super) fn retire_if_idle(&mut self, slot: u32, factor: f64) {
         let Slot { sums, segment, influencer, holders, changed } = *self.get(slot);
-        let credit = (sums.amplify + sums.relate + sums.popularity) * factor;
-        let idle = holders == 0 && sums.followers == 0 && credit < NEGLIGIBLE;
+        let idle = holders == 0 && sums.followers == 0 && sums.are_residues(factor);
         if segment == SegmentId::NONE || changed || !idle {
             return;
         }
