@@ -10,6 +10,7 @@ mod embedded;
 mod metrics;
 mod producer;
 mod status;
+mod topic_sink;
 mod topics;
 
 pub use batch::{Fault, Message, Messages, PartitionQueue, Record};
@@ -20,3 +21,4 @@ pub use embedded::Embedded;
 pub use metrics::{Metrics, PartitionSeries, Progress};
 pub use producer::{Full, Outgoing, Producer, Receipts};
 pub use status::{Problem, ProblemKind, Status};
+pub use topic_sink::TopicSink;
