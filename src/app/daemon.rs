@@ -35,7 +35,7 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 /// Threads of the server; scoring has its own.
 const SERVER_THREADS: usize = 2;
 
-pub struct Daemon {
+pub(super) struct Daemon {
     runtime: Runtime,
     signals: Signals,
     readiness: Readiness,
@@ -51,7 +51,7 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts all parts. It listens, and may not yet have heard from Kafka, when this returns.
-    pub fn start(config: &Config) -> anyhow::Result<Self> {
+    pub(super) fn start(config: &Config) -> anyhow::Result<Self> {
         let registry = Registry::new();
         super::log::start(&config.log, &registry)?;
         announce(config);
@@ -77,7 +77,7 @@ impl Daemon {
         let links = owner::Links {
             decoder: Arc::new(Decoder::new(secret(config)?, &config.codes)),
             book,
-            dead_letters: letters,
+            dead_letter: letters,
             kafka: kafka_metrics.clone(),
             metrics: owner::Metrics::register(&registry, &config.kafka.topics)?,
         };
@@ -104,22 +104,22 @@ impl Daemon {
 
     /// Where the server listens.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
     #[must_use]
-    pub const fn views(&self) -> &Views {
+    pub(super) const fn views(&self) -> &Views {
         &self.views
     }
 
     #[must_use]
-    pub const fn signals(&self) -> &Signals {
+    pub(super) const fn signals(&self) -> &Signals {
         &self.signals
     }
 
     /// Beats until it is told to stop, or `enough` says so after a beat. Fails when a part has.
-    pub fn beat(&mut self, mut enough: impl FnMut(&Beat) -> bool) -> anyhow::Result<()> {
+    pub(super) fn beat(&mut self, mut enough: impl FnMut(&Beat) -> bool) -> anyhow::Result<()> {
         let mut next = clock::instant();
         while !self.signals.stopping() {
             self.check()?;
@@ -142,9 +142,8 @@ impl Daemon {
     }
 
     /// Drains and ends all parts; fails when one did not end in time.
-    pub fn end(mut self) -> anyhow::Result<()> {
+    pub(super) fn end(mut self) -> anyhow::Result<()> {
         self.readiness.set("draining", Some("told to stop".into()));
-        self.dead_letters.stop_blocking();
         let cuts = self.owners.drain(within(DRAIN_WITHIN));
         self.pulse.last(&cuts);
         let mut late = Vec::new();
@@ -229,7 +228,9 @@ fn announce(config: &Config) {
         "starting"
     );
     if config.snapshot.dir.is_some() {
-        tracing::warn!("snapshots are not written yet: each start reads the log from its beginning");
+        tracing::warn!(
+            "snapshots are not written yet: each start reads the log from its beginning"
+        );
     }
 }
 
@@ -239,10 +240,7 @@ fn owner_settings(config: &Config) -> owner::Settings {
     owner::Settings {
         threads: threads.unwrap_or_else(super::cores),
         topics: config.kafka.topics.clone(),
-        patience: Patience {
-            idle: config.ingest.idle_timeout.0,
-            grace_ms: config.model.grace_ms,
-        },
+        patience: Patience { idle: config.ingest.idle_timeout.0, grace_ms: config.model.grace_ms },
         params: config.model.clone(),
         limits: Box::new(move |shards| limits.limits(shards)),
         start: Box::new(|_, _| Start::Beginning),
@@ -253,6 +251,8 @@ fn owner_settings(config: &Config) -> owner::Settings {
 pub(super) fn secret(config: &Config) -> anyhow::Result<Secret> {
     match config.state.actor_key {
         Some(key) => Ok(key.0),
-        None => Ok(Secret::new(getrandom::u64().context("cannot draw a key for accounts")?)),
+        None => Ok(Secret::new(
+            getrandom::u64().map_err(|e| anyhow::anyhow!("cannot draw a key for accounts: {e}"))?,
+        )),
     }
 }

@@ -208,9 +208,11 @@ struct Topic {
 struct Lost(Arc<AtomicU64>);
 
 impl kafka::Receipts for Lost {
-    fn lost(&self, topic: &str, why: &str) {
+    fn delivered(&self, _ticket: usize) {}
+
+    fn lost(&self, _ticket: usize, why: &kafka::KafkaError) {
         if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::warn!(topic, why, "an event was not delivered");
+            tracing::warn!(%why, "an event was not delivered");
         }
     }
 }
@@ -218,13 +220,14 @@ impl kafka::Receipts for Lost {
 impl Topic {
     fn open(config: &kafka::Config, name: &str) -> anyhow::Result<Self> {
         let lost = Arc::new(AtomicU64::new(0));
-        let producer = kafka::Producer::start(config, Lost(Arc::clone(&lost)))
+        let producer = kafka::Producer::start(config, PATIENCE, Lost(Arc::clone(&lost)))
             .with_context(|| format!("writing to {}", config.brokers))?;
         Ok(Self { producer, name: name.to_owned(), lost })
     }
 
     fn send(&self, actor: &[u8], event: &[u8]) -> anyhow::Result<()> {
         let record = kafka::Outgoing {
+            ticket: 0,
             topic: &self.name,
             key: Some(actor),
             payload: Some(event),
@@ -236,11 +239,7 @@ impl Topic {
 
     fn finish(self) -> anyhow::Result<()> {
         if !self.producer.flush(PATIENCE) {
-            bail!(
-                "{} events of {} were not delivered in {PATIENCE:?}",
-                self.producer.waiting(),
-                self.name
-            );
+            bail!("not all events of {} were delivered in {PATIENCE:?}", self.name);
         }
         match self.lost.load(Ordering::Relaxed) {
             0 => Ok(()),

@@ -24,7 +24,7 @@ use crate::view::{View, Views};
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Draws pictures.
-pub struct Pulse {
+pub(super) struct Pulse {
     book: Arc<ScoreBook>,
     views: Views,
     clock: ViewClock,
@@ -36,7 +36,7 @@ pub struct Pulse {
 
 /// How far the shards are, as of a tick.
 #[derive(Clone, Debug, Default)]
-pub struct Beat {
+pub(super) struct Beat {
     pub cuts: Vec<Cut>,
     /// Partitions that have yet to be read to their ends once.
     pub restoring: usize,
@@ -53,7 +53,7 @@ struct Metrics {
 
 impl Pulse {
     /// `state_limit_bytes` is the configured bound on all shards together.
-    pub fn new(
+    pub(super) fn new(
         book: Arc<ScoreBook>,
         views: Views,
         clock: ViewClock,
@@ -65,7 +65,7 @@ impl Pulse {
     }
 
     /// Has every shard publish and draws the next picture.
-    pub fn beat(&mut self, owners: &Owners) -> Beat {
+    pub(super) fn beat(&mut self, owners: &Owners) -> Beat {
         let cuts = self.publish(owners);
         let start = clock::instant();
         self.draw(&cuts);
@@ -83,7 +83,7 @@ impl Pulse {
     }
 
     /// Draws the last picture, of shards that have been drained.
-    pub fn last(&mut self, cuts: &[Cut]) {
+    pub(super) fn last(&mut self, cuts: &[Cut]) {
         self.draw(cuts);
     }
 
@@ -122,7 +122,7 @@ fn deadline() -> Instant {
 impl Beat {
     /// The watermark that holds the others back, ms since the Unix epoch.
     #[must_use]
-    pub fn watermark_ms(&self) -> Option<i64> {
+    pub(super) fn watermark_ms(&self) -> Option<i64> {
         let known = self.cuts.iter().filter_map(|cut| match cut.watermark {
             Watermark::At(time_ms) => Some(time_ms),
             Watermark::Unknown | Watermark::Idle => None,
@@ -132,7 +132,7 @@ impl Beat {
 
     /// What all shards hold, and what limits took of them.
     #[must_use]
-    pub fn usage(&self) -> Usage {
+    pub(super) fn usage(&self) -> Usage {
         self.cuts.iter().fold(Usage::default(), |sum, cut| Usage {
             actors: sum.actors + cut.usage.actors,
             entries: sum.entries + cut.usage.entries,
@@ -207,7 +207,7 @@ impl Metrics {
 
 /// The stores by their names in metrics and status.
 #[must_use]
-pub fn stores(usage: &Usage) -> [(&'static str, Store); 4] {
+pub(super) fn stores(usage: &Usage) -> [(&'static str, Store); 4] {
     [
         ("actors", usage.actors),
         ("entries", usage.entries),

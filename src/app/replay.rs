@@ -14,7 +14,7 @@ use super::table;
 use crate::config::Config;
 use crate::engine::{Outcome, Shard};
 use crate::ingest::files::{Progress, Reader, Source, spread};
-use crate::ingest::format::{ColumnNames, Decoder};
+use crate::ingest::format::Decoder;
 use crate::model::{Params, Reason, SegmentStandings, Standing};
 use crate::rank::ScoreBook;
 
@@ -56,10 +56,7 @@ pub fn replay(config: &Config, arguments: &Replay) -> anyhow::Result<Replayed> {
     let sources = arguments.files.iter().map(|file| {
         if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file.clone()) }
     });
-    let columns = (!arguments.columns.is_empty())
-        .then(|| ColumnNames::new(arguments.columns.iter().cloned()))
-        .transpose()?;
-    let reader = Reader::new(sources.collect(), columns)?;
+    let reader = Reader::new(sources.collect(), arguments.columns.clone())?;
     let bar = progress_bar(&reader.progress());
     let decoder = Decoder::new(super::daemon::secret(config)?, &config.codes);
     let threads = config.ingest.threads.and_then(|threads| usize::try_from(threads).ok());
@@ -132,8 +129,11 @@ impl Part {
 impl Rejected {
     /// Reasons that occurred, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let mut counts: Vec<_> =
-            Reason::ALL.iter().zip(self.0).map(|(reason, count)| (reason.as_str(), count)).collect();
+        let mut counts: Vec<_> = Reason::ALL
+            .iter()
+            .zip(self.0)
+            .map(|(reason, count)| (reason.as_str(), count))
+            .collect();
         counts.retain(|(_, count)| *count > 0);
         counts.sort_unstable();
         counts.into_iter()
@@ -158,7 +158,9 @@ fn progress_bar(progress: &Progress) -> ProgressBar {
     }
     let bar = ProgressBar::with_draw_target(progress.bytes_total(), ProgressDrawTarget::stderr());
     let style = "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-    bar.with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()))
+    bar.with_style(
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    )
 }
 
 fn print(mut replayed: Replayed, arguments: &Replay, mut out: impl Write) -> io::Result<()> {
@@ -177,8 +179,11 @@ fn print(mut replayed: Replayed, arguments: &Replay, mut out: impl Write) -> io:
             for segment in &replayed.segments {
                 table::write(segment, replayed.as_of_ms, &mut out)?;
             }
-            let rejected: Vec<String> =
-                replayed.rejected.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+            let rejected: Vec<String> = replayed
+                .rejected
+                .iter()
+                .map(|(reason, count)| format!("{count} {reason}"))
+                .collect();
             let rejected = if rejected.is_empty() { "none".into() } else { rejected.join(", ") };
             writeln!(out, "{} events scored; rejected: {rejected}", replayed.scored)?;
         }
@@ -248,7 +253,9 @@ impl Serialize for Influencers<'_> {
         let mut ranked: Vec<_> = (1..).zip(self.0).collect();
         ranked.sort_unstable_by(|(_, a), (_, b)| a.influencer.cmp(&b.influencer));
         serializer.collect_map(
-            ranked.into_iter().map(|(rank, standing)| (&standing.influencer, Ranked { rank, standing })),
+            ranked
+                .into_iter()
+                .map(|(rank, standing)| (&standing.influencer, Ranked { rank, standing })),
         )
     }
 }

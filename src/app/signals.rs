@@ -14,14 +14,14 @@ use tokio::task::JoinHandle;
 const INTERRUPTED: i32 = 130;
 
 /// Listens for signals until it is dropped.
-pub struct Signals {
+pub(super) struct Signals {
     stop: Arc<AtomicBool>,
     listening: JoinHandle<()>,
 }
 
 impl Signals {
     /// Listens from now on, and wakes `who` when there is something to be done.
-    pub fn listen(runtime: &Handle, who: Thread) -> anyhow::Result<Self> {
+    pub(super) fn listen(runtime: &Handle, who: Thread) -> anyhow::Result<Self> {
         let _within = runtime.enter();
         let hear = |kind| signal(kind).context("cannot listen for signals");
         let mut terminate = hear(SignalKind::terminate())?;
@@ -53,13 +53,13 @@ impl Signals {
 
     /// Whether the daemon was told to stop.
     #[must_use]
-    pub fn stopping(&self) -> bool {
+    pub(super) fn stopping(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
 
     /// The same, for those who only watch.
     #[must_use]
-    pub fn stop(&self) -> Arc<AtomicBool> {
+    pub(super) fn stop(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)
     }
 }

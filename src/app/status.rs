@@ -13,7 +13,7 @@ use crate::serve;
 
 /// Shared by the pulse, which tells, and the server, which shows.
 #[derive(Clone)]
-pub struct Account(Arc<Mutex<Told>>);
+pub(super) struct Account(Arc<Mutex<Told>>);
 
 struct Told {
     started: Instant,
@@ -23,22 +23,22 @@ struct Told {
 
 impl Account {
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let told = Told { started: clock::instant(), beat: Beat::default(), kafka: None };
         Self(Arc::new(Mutex::new(told)))
     }
 
-    pub fn follow(&self, kafka: kafka::Status) {
+    pub(super) fn follow(&self, kafka: kafka::Status) {
         self.told(|told| told.kafka = Some(kafka));
     }
 
-    pub fn tell(&self, beat: Beat) {
+    pub(super) fn tell(&self, beat: Beat) {
         self.told(|told| told.beat = beat);
     }
 
     /// What is shown at `/api/v1/status`.
     #[must_use]
-    pub fn status(&self) -> serve::Status {
+    pub(super) fn status(&self) -> serve::Status {
         let account = self.clone();
         Arc::new(move || account.told(|told| told.describe()))
     }

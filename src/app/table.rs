@@ -10,7 +10,7 @@ const BAR: usize = 20;
 const NAME: usize = 24;
 
 /// Writes the standings of a segment, as of `as_of_ms`.
-pub fn write(segment: &SegmentStandings, as_of_ms: i64, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(segment: &SegmentStandings, as_of_ms: i64, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "segment {} · active audience {:.1} fan-units · as of {}",
@@ -21,7 +21,15 @@ pub fn write(segment: &SegmentStandings, as_of_ms: i64, out: &mut impl Write) ->
     writeln!(
         out,
         "{:>4}  {:<NAME$} {:>9} {:<BAR$} {:>7} {:>7} {:>7} {:>10}  {:<12} {:>7}",
-        "rank", "influencer", "influence", "", "amplify", "relate", "convert", "popularity", "label",
+        "rank",
+        "influencer",
+        "influence",
+        "",
+        "amplify",
+        "relate",
+        "convert",
+        "popularity",
+        "label",
         "fans 7d"
     )?;
     for (rank, standing) in (1..).zip(&segment.influencers) {

@@ -21,10 +21,10 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 const VERSION: &str = "4.3.1";
 const READY_WITHIN: Duration = Duration::from_secs(90);
 /// The one account of the listener with passwords.
-pub const USER: (&str, &str) = ("sillage", "correct");
+pub(crate) const USER: (&str, &str) = ("sillage", "correct");
 
 /// A running broker.
-pub struct Kafka {
+pub(crate) struct Kafka {
     /// A shell that kills the broker once its standard input closes.
     guard: Child,
     ports: Ports,
@@ -33,45 +33,48 @@ pub struct Kafka {
 
 /// Free when they were drawn.
 #[derive(Clone, Copy)]
-pub struct Ports {
+pub(crate) struct Ports {
     plain: u16,
     password: u16,
     controller: u16,
 }
 
 /// A record to produce; its key chooses the partition, as Java clients do.
-pub struct Event<'a> {
-    pub key: Option<&'a str>,
-    pub payload: Option<&'a [u8]>,
+pub(crate) struct Event<'a> {
+    pub(crate) key: Option<&'a str>,
+    pub(crate) payload: Option<&'a [u8]>,
     /// When it claims to be written, ms since the Unix epoch; nothing is now.
-    pub log_time_ms: Option<i64>,
+    pub(crate) log_time_ms: Option<i64>,
 }
 
 impl Ports {
-    pub fn draw() -> Self {
+    pub(crate) fn draw() -> Self {
         let listeners: Vec<TcpListener> =
             (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
         let port = |at: usize| listeners[at].local_addr().expect("bound").port();
         Self { plain: port(0), password: port(1), controller: port(2) }
     }
 
-    pub fn brokers(self) -> String {
+    pub(crate) fn brokers(self) -> String {
         format!("127.0.0.1:{}", self.plain)
     }
 }
 
 impl Kafka {
     /// The broker that the tests of this binary share.
-    pub fn shared() -> &'static Self {
+    pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Kafka> = OnceLock::new();
         SHARED.get_or_init(|| Self::start(Ports::draw()))
     }
 
     /// A broker of the test's own; waits until it answers.
-    pub fn start(ports: Ports) -> Self {
+    pub(crate) fn start(ports: Ports) -> Self {
         let cache = fetch();
-        let data = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("kafka-{}-{}", std::process::id(), ports.plain));
+        let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+            "kafka-{}-{}",
+            std::process::id(),
+            ports.plain
+        ));
         std::fs::create_dir_all(data.join("log")).expect("a folder for the broker");
         copy_folder(&cache.join("formatted"), &data.join("log"));
         std::fs::write(data.join("server.properties"), properties(ports, &data)).expect("written");
@@ -88,17 +91,17 @@ impl Kafka {
         kafka
     }
 
-    pub fn brokers(&self) -> String {
+    pub(crate) fn brokers(&self) -> String {
         self.ports.brokers()
     }
 
     /// The listener that asks for [`USER`] by SASL PLAIN.
-    pub fn brokers_with_password(&self) -> String {
+    pub(crate) fn brokers_with_password(&self) -> String {
         format!("127.0.0.1:{}", self.ports.password)
     }
 
     /// Creates a topic; `settings` are the topic's own, such as `max.message.bytes`.
-    pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin");
         let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         for (key, value) in settings {
@@ -116,7 +119,7 @@ impl Kafka {
     }
 
     /// Produces to a topic and waits until the broker has everything.
-    pub fn produce<'a>(&self, topic: &str, events: impl IntoIterator<Item = Event<'a>>) {
+    pub(crate) fn produce<'a>(&self, topic: &str, events: impl IntoIterator<Item = Event<'a>>) {
         let producer: BaseProducer = self
             .client()
             .set("linger.ms", "50")
@@ -143,7 +146,7 @@ impl Kafka {
     }
 
     /// All records of a topic from its beginning: what each holds, as `read` takes it.
-    pub fn read_all<T>(
+    pub(crate) fn read_all<T>(
         &self,
         topic: &str,
         count: usize,
@@ -266,7 +269,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-fn block_on<F: std::future::Future>(future: F) -> F::Output {
+fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -275,7 +278,7 @@ fn block_on<F: std::future::Future>(future: F) -> F::Output {
 }
 
 /// Waits for `condition` to give something.
-pub fn poll<T>(what: &str, within: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn poll<T>(what: &str, within: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + within;
     loop {
         if let Some(value) = condition() {
