@@ -3,3 +3,5 @@
 
 pub mod files;
 pub mod format;
+
+pub mod dead_letter;
