@@ -1,0 +1,283 @@
+//! The threads that own the shards: partition p belongs to thread p modulo their number.
+//!
+//! Invariant: a shard is touched by one thread only. A thread that ends before it is told to is
+//! noticed: [`Owners::poisoned`] says why, and nobody waits for it.
+
+mod holding;
+mod merging;
+mod metrics;
+mod source;
+mod thread;
+mod work;
+
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+pub use metrics::Metrics;
+use thread::{Command, Owner};
+use work::Work;
+
+use crate::clock;
+use crate::engine::{Limits, Usage};
+use crate::ingest::dead_letter::DeadLetters;
+use crate::ingest::format::Decoder;
+use crate::ingest::kafka::{self, Assigned, Assignments, Start};
+use crate::ingest::order::{Patience, Watermark};
+use crate::model::Params;
+use crate::rank::ScoreBook;
+
+/// Commands that may wait for a thread; one that lets so many wait is stuck.
+const COMMANDS: usize = 64;
+/// For a thread to let go of partitions: it looks at commands every few ms.
+const REVOKE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Where a partition of a topic begins.
+pub type StartAt = Box<dyn Fn(&str, i32) -> Start + Send + Sync>;
+/// The limits of each of so many shards.
+pub type LimitsOf = Box<dyn Fn(usize) -> Limits + Send + Sync>;
+
+pub struct Settings {
+    /// At least one.
+    pub threads: usize,
+    pub topics: Vec<String>,
+    pub patience: Patience,
+    pub params: Params,
+    pub limits: LimitsOf,
+    pub start: StartAt,
+}
+
+/// What the threads need of other parts.
+pub struct Links {
+    pub decoder: Arc<Decoder>,
+    pub book: Arc<ScoreBook>,
+    pub dead_letter: DeadLetters,
+    pub kafka: kafka::Metrics,
+    pub metrics: Metrics,
+}
+
+/// How far a shard is, at the moment of its publication.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    pub partition: i32,
+    /// The largest event time scored, ms since the Unix epoch.
+    pub newest_ms: Option<i64>,
+    pub watermark: Watermark,
+    /// Whether all topics were read to their ends.
+    pub caught_up: bool,
+    /// When the oldest record was fetched that the publication before this did not have.
+    pub fetched_since: Option<Instant>,
+    pub usage: Usage,
+}
+
+/// Why a thread cannot go on.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("records from {position} on were deleted before they were read: {reason}")]
+    OffsetGone { position: String, reason: String },
+    #[error("of partition {partition} some topics were revoked and others not")]
+    PartlyRevoked { partition: i32 },
+}
+
+/// What all threads share.
+struct Shared {
+    topics: Vec<String>,
+    patience: Patience,
+    params: Params,
+    limits: LimitsOf,
+    book: Arc<ScoreBook>,
+    /// How many partitions a topic has; 0 until that is known.
+    partitions: AtomicUsize,
+    poison: Mutex<Option<String>>,
+}
+
+pub struct Owners {
+    threads: Vec<Handle>,
+    shared: Arc<Shared>,
+    start: StartAt,
+}
+
+struct Handle {
+    commands: SyncSender<Command>,
+    thread: JoinHandle<()>,
+}
+
+impl Owners {
+    pub fn start(settings: Settings, links: &Links) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            topics: settings.topics,
+            patience: settings.patience,
+            params: settings.params,
+            limits: settings.limits,
+            book: Arc::clone(&links.book),
+            partitions: AtomicUsize::new(0),
+            poison: Mutex::default(),
+        });
+        let threads = (0..settings.threads.max(1))
+            .map(|number| Handle::spawn(number, &shared, links))
+            .collect::<io::Result<_>>()?;
+        Ok(Self { threads, shared, start: settings.start })
+    }
+
+    /// Has every shard publish, and says how far they are; those that do not answer by
+    /// `deadline` are missing.
+    pub fn tick(&self, deadline: Instant) -> Vec<Cut> {
+        self.ask(Command::Tick, deadline)
+    }
+
+    /// Has every thread stop taking records in, and publish. Those that do not answer by
+    /// `deadline` are missing.
+    pub fn drain(&self, deadline: Instant) -> Vec<Cut> {
+        self.ask(Command::Drain, deadline)
+    }
+
+    /// Why a thread is no longer to be trusted, if one is not.
+    #[must_use]
+    pub fn poisoned(&self) -> Option<String> {
+        self.shared.poison()
+    }
+
+    /// Ends the threads; false if one did not end by `deadline`.
+    pub fn stop(self, deadline: Instant) -> bool {
+        let mut threads = Vec::with_capacity(self.threads.len());
+        for Handle { commands, thread } in self.threads {
+            drop(commands);
+            thread.thread().unpark();
+            threads.push(thread);
+        }
+        while clock::instant() < deadline && !threads.iter().all(JoinHandle::is_finished) {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        threads.iter().all(JoinHandle::is_finished)
+    }
+
+    fn ask(&self, question: fn(SyncSender<Vec<Cut>>) -> Command, deadline: Instant) -> Vec<Cut> {
+        let (reply, replies) = mpsc::sync_channel(self.threads.len());
+        for (number, _) in self.threads.iter().enumerate() {
+            self.command(number, question(reply.clone()));
+        }
+        drop(reply);
+        let mut cuts: Vec<Cut> = until(&replies, deadline).into_iter().flatten().collect();
+        cuts.sort_unstable_by_key(|cut| cut.partition);
+        cuts
+    }
+
+    fn command(&self, number: usize, command: Command) {
+        let Some(handle) = self.threads.get(number) else { return };
+        match handle.commands.try_send(command) {
+            Ok(()) => handle.thread.thread().unpark(),
+            Err(TrySendError::Full(_)) => {
+                self.shared.poison_with(format!("shard thread {number} does not answer"));
+            }
+            // It said why when it ended.
+            Err(TrySendError::Disconnected(_)) => {}
+        }
+    }
+
+    fn thread_of(&self, partition: i32) -> usize {
+        usize::try_from(partition).unwrap_or(0) % self.threads.len()
+    }
+}
+
+impl Assignments for Owners {
+    fn partitions(&self, count: usize) {
+        self.shared.partitions.store(count, Ordering::Relaxed);
+    }
+
+    fn start(&self, topic: &str, partition: i32) -> Start {
+        (self.start)(topic, partition)
+    }
+
+    fn assign(&self, assigned: Vec<Assigned>) {
+        let mut parts: Vec<Vec<Assigned>> = self.threads.iter().map(|_| Vec::new()).collect();
+        for assigned in assigned {
+            if let Some(part) = parts.get_mut(self.thread_of(assigned.partition)) {
+                part.push(assigned);
+            }
+        }
+        for (number, part) in parts.into_iter().enumerate().filter(|(_, part)| !part.is_empty()) {
+            self.command(number, Command::Assign(part));
+        }
+    }
+
+    fn revoke(&self, partitions: &[(String, i32)]) {
+        let deadline = clock::instant() + REVOKE_WITHIN;
+        let (done, acknowledged) = mpsc::sync_channel(self.threads.len());
+        for (number, _) in self.threads.iter().enumerate() {
+            let part: Vec<(String, i32)> =
+                partitions.iter().filter(|(_, p)| self.thread_of(*p) == number).cloned().collect();
+            if !part.is_empty() {
+                self.command(number, Command::Revoke(part, done.clone()));
+            }
+        }
+        drop(done);
+        until(&acknowledged, deadline);
+    }
+}
+
+/// What is sent until the deadline or until nobody is left to send.
+fn until<T>(replies: &Receiver<T>, deadline: Instant) -> Vec<T> {
+    let mut received = Vec::new();
+    loop {
+        match replies.recv_timeout(deadline.saturating_duration_since(clock::instant())) {
+            Ok(reply) => received.push(reply),
+            Err(_over) => return received,
+        }
+    }
+}
+
+impl Handle {
+    fn spawn(number: usize, shared: &Arc<Shared>, links: &Links) -> io::Result<Self> {
+        let (commands, received) = mpsc::sync_channel(COMMANDS);
+        let work = Work::new(
+            Arc::clone(&links.decoder),
+            links.dead_letter.clone(),
+            links.kafka.clone(),
+            links.metrics.clone(),
+        );
+        let owner = Owner::new(Arc::clone(shared), received, work, number);
+        let shared = Arc::clone(shared);
+        let thread = Builder::new().name(format!("shards-{number}")).spawn(move || {
+            // What a panic leaves behind is dropped with the thread, but for the book's lock,
+            // which knows of it.
+            match catch_unwind(AssertUnwindSafe(|| owner.run())) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => shared.poison_with(format!("shard thread {number}: {error}")),
+                Err(panic) => {
+                    let words = words(&*panic);
+                    shared.poison_with(format!("shard thread {number} panicked: {words}"));
+                }
+            }
+        })?;
+        Ok(Self { commands, thread })
+    }
+}
+
+impl Shared {
+    fn limits(&self) -> Limits {
+        (self.limits)(self.partitions.load(Ordering::Relaxed).max(1))
+    }
+
+    fn poison(&self) -> Option<String> {
+        self.poison.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The first reason counts.
+    fn poison_with(&self, reason: String) {
+        let mut poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);
+        if poison.is_none() {
+            tracing::error!("{reason}");
+            *poison = Some(reason);
+        }
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
+}

@@ -1,0 +1,263 @@
+//! What of Kafka can be configured, and what is passed to librdkafka.
+//!
+//! Invariant: settings that correctness rests on are the daemon's own and cannot be overridden.
+
+use std::collections::BTreeMap;
+
+use rdkafka::ClientConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{ByteSize, Invalid};
+
+/// Properties of librdkafka that the daemon sets itself, and the key that stands for each.
+const OWNED: [(&str, &str); 16] = [
+    ("bootstrap.servers", "kafka.brokers"),
+    ("metadata.broker.list", "kafka.brokers"),
+    ("group.id", "kafka.group"),
+    ("group.instance.id", "kafka.instance_id"),
+    ("queued.max.messages.kbytes", "kafka.prefetch"),
+    ("enable.auto.commit", ""),
+    ("auto.commit.enable", ""),
+    ("auto.commit.interval.ms", ""),
+    ("enable.auto.offset.store", ""),
+    ("auto.offset.reset", ""),
+    ("enable.partition.eof", ""),
+    ("isolation.level", ""),
+    ("partition.assignment.strategy", ""),
+    ("statistics.interval.ms", ""),
+    ("allow.auto.create.topics", ""),
+    ("test.mock.num.brokers", ""),
+];
+
+/// The events' topics, and how to reach them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Brokers to begin with, `host:port`, separated by commas.
+    pub brokers: String,
+    /// Topics of events, keyed by actor. Several must have the same number of partitions.
+    pub topics: Vec<String>,
+    /// Consumer group whose members share the partitions.
+    pub group: String,
+    /// Name of this member within the group, for static membership: a restart within the session
+    /// timeout then moves no partition. None by default.
+    pub instance_id: Option<String>,
+    /// Bytes that may wait in memory unread, over all partitions.
+    pub prefetch: ByteSize,
+    /// Anything else that librdkafka understands, such as `security.protocol`.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            brokers: "127.0.0.1:9092".into(),
+            topics: vec!["interactions".into()],
+            group: "sillage".into(),
+            instance_id: None,
+            prefetch: ByteSize(256 << 20),
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let named = |text: &str| !text.trim().is_empty();
+        if !self.brokers.split(',').all(named) {
+            return Err(Invalid::new("brokers", &self.brokers, "host:port, separated by commas"));
+        }
+        if self.topics.is_empty() || !self.topics.iter().all(|topic| is_topic_name(topic)) {
+            let allowed = "one topic or more, each of letters, digits, dot, dash, underscore";
+            return Err(Invalid::new("topics", self.topics.join(","), allowed));
+        }
+        if let Some(twice) = self.repeated_topic() {
+            return Err(Invalid::new("topics", twice, "named once"));
+        }
+        if !named(&self.group) {
+            return Err(Invalid::new("group", "\"\"", "the name of a consumer group"));
+        }
+        if self.instance_id.as_deref().is_some_and(|id| !named(id)) {
+            return Err(Invalid::new("instance_id", "\"\"", "a name, or left out"));
+        }
+        if !(1 << 20..=1 << 40).contains(&self.prefetch.0) {
+            return Err(Invalid::new("prefetch", self.prefetch, "1MiB to 1TiB"));
+        }
+        self.validate_properties()
+    }
+
+    fn repeated_topic(&self) -> Option<&String> {
+        let earlier = |at: usize| self.topics.iter().take(at);
+        self.topics
+            .iter()
+            .enumerate()
+            .find_map(|(at, topic)| earlier(at).any(|t| t == topic).then_some(topic))
+    }
+
+    fn validate_properties(&self) -> Result<(), Invalid> {
+        for (name, value) in &self.properties {
+            let key = format!("properties.{name}");
+            let owned = OWNED.iter().find(|(owned, _)| owned == name);
+            if let Some((_, instead)) = owned {
+                let allowed = match *instead {
+                    "" => "left out, the daemon sets it itself".to_owned(),
+                    instead => format!("left out, {instead} sets it"),
+                };
+                return Err(Invalid::new(key, shown(name, value), allowed));
+            }
+            let mut alone = ClientConfig::new();
+            alone.set(name, value);
+            if alone.create_native_config().is_err() {
+                let allowed = "a property of librdkafka with a value that it allows";
+                return Err(Invalid::new(key, shown(name, value), allowed));
+            }
+        }
+        Ok(())
+    }
+
+    /// Settings of a client that only asks about the cluster.
+    pub(super) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            // A broker that does not answer is to be said within ten seconds.
+            .set("socket.connection.setup.timeout.ms", "5000")
+            .set("reconnect.backoff.max.ms", "2000")
+            .set("client.id", "sillage");
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config.set("bootstrap.servers", &self.brokers).set("allow.auto.create.topics", "false");
+        config
+    }
+
+    /// Settings of the group's member; the prefetch budget is shared out over `partitions`, all
+    /// of which this member may come to own.
+    pub(super) fn consumer(&self, partitions: usize) -> ClientConfig {
+        let mut config = self.client();
+        let mut or_as_configured = |name: &str, value: &str| {
+            if !self.properties.contains_key(name) {
+                config.set(name, value);
+            }
+        };
+        // Its default of a second halves the speed of catching up.
+        or_as_configured("fetch.queue.backoff.ms", "10");
+        // Also the time after which the end of a partition is noticed.
+        or_as_configured("fetch.wait.max.ms", "100");
+        // The budget of bytes is the only limit.
+        or_as_configured("queued.min.messages", "10000000");
+        or_as_configured("check.crcs", "true");
+        or_as_configured("topic.metadata.refresh.interval.ms", "60000");
+        let kbytes = (self.prefetch.0 / 1024 / partitions.max(1) as u64).clamp(64, 2_097_151);
+        config
+            .set("group.id", &self.group)
+            // A missing offset must not skip or repeat records without a word.
+            .set("auto.offset.reset", "error")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_committed")
+            .set("statistics.interval.ms", "5000")
+            .set("queued.max.messages.kbytes", kbytes.to_string());
+        if let Some(id) = &self.instance_id {
+            config.set("group.instance.id", id);
+        }
+        self.set_strategy(&mut config);
+        config
+    }
+
+    /// Of the strategies only `range` keeps partition p of all topics on the same member, which
+    /// a shard with several topics needs; a single topic moves fewer partitions otherwise.
+    fn set_strategy(&self, config: &mut ClientConfig) {
+        let together = self.topics.len() > 1;
+        // The new protocol assigns on the broker and refuses to hear of a strategy.
+        if self.properties.get("group.protocol").is_some_and(|p| p == "consumer") {
+            if together {
+                config.set("group.remote.assignor", "range");
+            }
+        } else {
+            let strategy = if together { "range" } else { "cooperative-sticky" };
+            config.set("partition.assignment.strategy", strategy);
+        }
+    }
+}
+
+/// A value as an error may show it: what may be a secret stays one.
+fn shown<'a>(name: &str, value: &'a str) -> &'a str {
+    let secret = ["password", "secret", "key", "jaas", "token"];
+    if secret.iter().any(|word| name.contains(word)) { "***" } else { value }
+}
+
+fn is_topic_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    !name.is_empty() && name.len() <= 249 && name.chars().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(properties: &[(&str, &str)]) -> Config {
+        let properties =
+            properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config { properties, ..Config::default() }
+    }
+
+    #[test]
+    fn refuses_what_cannot_work_and_says_what_is_allowed() {
+        let check = |config: Config, expected: &str| {
+            let said = config.validate().map_or_else(|e| e.to_string(), |()| String::new());
+            assert!(said.contains(expected), "{said:?} must contain {expected:?}");
+        };
+        assert_eq!(Config::default().validate(), Ok(()));
+        check(with(&[("group.id", "x")]), "properties.group.id: x is not allowed");
+        check(with(&[("group.id", "x")]), "kafka.group sets it");
+        check(with(&[("auto.offset.reset", "latest")]), "the daemon sets it itself");
+        check(with(&[("no.such", "x")]), "a property of librdkafka");
+        check(with(&[("ssl.key.password", "hush"), ("fetch.wait.max.ms", "no")]), "max.ms: no");
+        check(with(&[("enable.ssl.certificate.verification", "hush")]), "must be a property");
+        check(Config { topics: vec![], ..Config::default() }, "topics");
+        check(Config { topics: vec!["a b".into()], ..Config::default() }, "a b is not allowed");
+        let twice = vec!["a".into(), "b".into(), "a".into()];
+        check(Config { topics: twice, ..Config::default() }, "topics: a is not allowed");
+        check(Config { brokers: "a:1,".into(), ..Config::default() }, "brokers: a:1, is not");
+        check(Config { prefetch: ByteSize(5), ..Config::default() }, "prefetch");
+    }
+
+    #[test]
+    fn an_error_shows_no_secret() {
+        let said = with(&[("sasl.oauthbearer.client.secret.x", "hush")]).validate();
+        let said = said.expect_err("no such property").to_string();
+        assert!(said.contains("***") && !said.contains("hush"), "{said}");
+    }
+
+    #[test]
+    fn only_tuning_can_be_overridden() {
+        let mut config = with(&[("fetch.wait.max.ms", "7")]);
+        assert_eq!(config.consumer(1).get("fetch.wait.max.ms"), Some("7"));
+        config.properties.insert("isolation.level".into(), "read_uncommitted".into());
+        assert_eq!(config.consumer(1).get("isolation.level"), Some("read_committed"));
+    }
+
+    #[test]
+    fn the_budget_is_shared_out() {
+        let config = Config { prefetch: ByteSize(12 << 20), ..Config::default() };
+        assert_eq!(config.consumer(6).get("queued.max.messages.kbytes"), Some("2048"));
+    }
+
+    #[test]
+    fn several_topics_are_assigned_together() {
+        let strategy = |topics: &[&str], properties: &[(&str, &str)]| {
+            let mut config = with(properties);
+            config.topics = topics.iter().map(|t| (*t).to_owned()).collect();
+            let client = config.consumer(1);
+            let get = |name| client.get(name).map(ToOwned::to_owned);
+            (get("partition.assignment.strategy"), get("group.remote.assignor"))
+        };
+        let new = [("group.protocol", "consumer")];
+        assert_eq!(strategy(&["a"], &[]), (Some("cooperative-sticky".into()), None));
+        assert_eq!(strategy(&["a", "b"], &[]), (Some("range".into()), None));
+        assert_eq!(strategy(&["a"], &new), (None, None));
+        assert_eq!(strategy(&["a", "b"], &new), (None, Some("range".into())));
+    }
+}

@@ -1,0 +1,239 @@
+//! What librdkafka tells the daemon: assignments, errors, statistics.
+//!
+//! Invariant: a partition's queue is split before the partition is assigned, so that the first
+//! record its owner sees is the one at its start offset; it is given up only when its owner has
+//! let go of it.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, Statistics, TopicPartitionList};
+
+use super::batch::PartitionQueue;
+use super::consumer::Error;
+use super::metrics::{Metrics, PartitionSeries};
+use super::status::{ProblemKind, Status};
+
+/// Where a partition is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The earliest record that the log still has.
+    Beginning,
+    At(i64),
+}
+
+/// A partition that this member owns from now on.
+pub struct Assigned {
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub start: Start,
+    pub queue: PartitionQueue,
+    pub series: PartitionSeries,
+}
+
+/// Who owns the partitions. Called on the control thread, which polls nothing meanwhile.
+pub trait Assignments: Send + Sync + 'static {
+    /// How many partitions each topic has; told before any is assigned.
+    fn partitions(&self, count: usize);
+
+    /// Where to read a partition from that is about to be assigned.
+    fn start(&self, topic: &str, partition: i32) -> Start;
+
+    /// Takes over partitions.
+    fn assign(&self, assigned: Vec<Assigned>);
+
+    /// Gives partitions back; their queues are dropped when this returns.
+    fn revoke(&self, partitions: &[(String, i32)]);
+}
+
+pub(super) struct Context {
+    brokers: String,
+    status: Status,
+    metrics: Metrics,
+    /// Whoever owns partitions; nobody while the cluster is only asked about topics.
+    assignments: Option<Arc<dyn Assignments>>,
+    consumer: OnceLock<Weak<BaseConsumer<Self>>>,
+    failure: Mutex<Option<Error>>,
+}
+
+impl Context {
+    pub(super) fn new(
+        brokers: &str,
+        status: Status,
+        metrics: Metrics,
+        assignments: Option<Arc<dyn Assignments>>,
+    ) -> Self {
+        Self {
+            brokers: brokers.to_owned(),
+            status,
+            metrics,
+            assignments,
+            consumer: OnceLock::new(),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// Names the consumer that this is the context of, before it subscribes.
+    pub(super) fn bind(&self, consumer: &Arc<BaseConsumer<Self>>) {
+        self.consumer.get_or_init(|| Arc::downgrade(consumer));
+    }
+
+    /// What went wrong in a callback and cannot be retried.
+    pub(super) fn take_failure(&self) -> Option<Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn fail(&self, error: Error) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    /// Sorts an error by who can do something about it.
+    pub(super) fn met(&self, code: RDKafkaErrorCode, reason: &str) {
+        use RDKafkaErrorCode as Code;
+        self.metrics.error(code);
+        self.status.note_error(reason);
+        let reason = self.status.last_error().unwrap_or_default();
+        match code {
+            Code::AllBrokersDown | Code::Resolve => {
+                self.status.begin(ProblemKind::Unreachable, self.unreachable(&reason));
+            }
+            Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TopicAuthorizationFailed
+            | Code::SSL => {
+                let what = format!("kafka at {} refuses us: {reason}", self.brokers);
+                self.status.begin(ProblemKind::Denied, what);
+            }
+            Code::GroupAuthorizationFailed | Code::FencedInstanceId => {
+                let what = format!("kafka at {} keeps us out of the group: {reason}", self.brokers);
+                self.status.begin(ProblemKind::Group, what);
+            }
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => {
+                let what = format!("kafka at {}: topic missing: {reason}", self.brokers);
+                self.status.begin(ProblemKind::NoTopic, what);
+            }
+            _ => tracing::debug!(?code, reason, "kafka client"),
+        }
+    }
+
+    pub(super) fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    pub(super) fn unreachable(&self, reason: &str) -> String {
+        let because = if reason.is_empty() { "no answer" } else { reason };
+        format!("no kafka broker at {} can be reached: {because}", self.brokers)
+    }
+
+    fn take_over(
+        &self,
+        consumer: &Arc<BaseConsumer<Self>>,
+        list: &mut TopicPartitionList,
+    ) -> Result<Vec<Assigned>, Error> {
+        let named = partitions(list);
+        let mut taken = Vec::with_capacity(named.len());
+        for (topic, partition) in named {
+            let start = self.assignments.as_ref().map(|owner| owner.start(&topic, partition));
+            let start = start.unwrap_or(Start::Beginning);
+            let offset = match start {
+                Start::Beginning => Offset::Beginning,
+                Start::At(offset) => Offset::Offset(offset),
+            };
+            tracing::info!(topic, partition, start = ?start, "partition assigned");
+            list.set_partition_offset(&topic, partition, offset).map_err(Error::Assign)?;
+            let queue = PartitionQueue::split(consumer, &topic, partition)
+                .ok_or_else(|| Error::NoQueue { topic: topic.clone(), partition })?;
+            let topic = Arc::from(topic);
+            let series = self.metrics.partition(&topic, partition);
+            taken.push(Assigned { topic, partition, start, queue, series });
+        }
+        let given = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
+            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(list),
+        };
+        given.map_err(Error::Assign).map(|()| taken)
+    }
+
+    fn on_assign(&self, list: &mut TopicPartitionList) {
+        self.metrics.rebalanced("assign");
+        self.status.end(&[ProblemKind::Group]);
+        // Gone only while the consumer is being dropped, when nothing is assigned any more.
+        let Some(consumer) = self.consumer.get().and_then(Weak::upgrade) else { return };
+        match self.take_over(&consumer, list) {
+            Ok(taken) if taken.is_empty() => {}
+            Ok(taken) => {
+                if let Some(owner) = &self.assignments {
+                    owner.assign(taken);
+                }
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn on_revoke(&self, consumer: &BaseConsumer<Self>, revoked: &TopicPartitionList) {
+        let lost = consumer.assignment_lost();
+        self.metrics.rebalanced(if lost { "lost" } else { "revoke" });
+        let partitions = partitions(revoked);
+        if lost {
+            tracing::warn!(?partitions, "the group has given our partitions to others");
+        } else {
+            tracing::info!(?partitions, "partitions revoked");
+        }
+        if let Some(owner) = &self.assignments {
+            owner.revoke(&partitions);
+        }
+        let given_up = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(revoked),
+            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
+        };
+        if let Err(error) = given_up {
+            self.fail(Error::Assign(error));
+        }
+    }
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<(String, i32)> {
+    list.elements().iter().map(|at| (at.topic().to_owned(), at.partition())).collect()
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        event: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.on_assign(list),
+            _ => self.on_revoke(consumer, list),
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "commit");
+        }
+    }
+}
+
+impl ClientContext for Context {
+    /// What matters of these lines also comes as an error, once.
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, line: &str) {
+        tracing::debug!(target: "librdkafka", facility, "{line}");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.metrics.observe(&statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if let Some(code) = error.rdkafka_error_code() {
+            self.met(code, reason);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Kafka: a member of a consumer group that hands each partition's queue to its owner.
+//!
+//! Invariant: nothing outside this module knows librdkafka.
+
+mod batch;
+mod config;
+mod consumer;
+mod context;
+mod embedded;
+mod metrics;
+mod producer;
+mod status;
+mod topics;
+
+pub use batch::{Fault, Message, Messages, PartitionQueue, Record};
+pub use config::Config;
+pub use consumer::{Consumer, Error};
+pub use context::{Assigned, Assignments, Start};
+pub use embedded::Embedded;
+pub use metrics::{Metrics, PartitionSeries, Progress};
+pub use producer::{Full, Outgoing, Producer, Receipts};
+pub use status::{Problem, ProblemKind, Status};

@@ -1,0 +1,140 @@
+//! Writes records to topics: rejected ones to the dead letter, synthetic ones for a campaign.
+//!
+//! Invariant: what waits to be delivered is bounded, and each record that is not delivered is
+//! told to the [`Receipts`].
+
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+
+use super::config::Config;
+use super::consumer::Error;
+use crate::clock;
+
+/// Bytes that may wait to be delivered.
+const QUEUE_KBYTES: &str = "65536";
+/// The largest record that the log may have given us, as far as we are concerned.
+const RECORD_BYTES_MAX: &str = "100000000";
+
+/// Hears what became of each record; called on the producer's thread.
+pub trait Receipts: Send + Sync + 'static {
+    fn delivered(&self) {}
+    fn lost(&self, topic: &str, why: &str);
+}
+
+/// A record to be written; its key chooses the partition as Java clients do.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    pub topic: &'a str,
+    pub key: Option<&'a [u8]>,
+    pub payload: Option<&'a [u8]>,
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
+/// Too much waits to be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the producer's queue is full")]
+pub struct Full;
+
+/// Delivers in the background; dropping it gives up what was not flushed.
+pub struct Producer<R: Receipts>(ThreadedProducer<Context<R>>);
+
+struct Context<R>(R);
+
+impl<R: Receipts> Producer<R> {
+    /// Needs no broker to start: records wait for one until their queue is full.
+    pub fn start(config: &Config, receipts: R) -> Result<Self, Error> {
+        let mut client = config.client();
+        let mut or_as_configured = |name: &str, value: &str| {
+            if !config.properties.contains_key(name) {
+                client.set(name, value);
+            }
+        };
+        or_as_configured("compression.codec", "zstd");
+        or_as_configured("linger.ms", "20");
+        or_as_configured("partitioner", "murmur2_random");
+        or_as_configured("queue.buffering.max.kbytes", QUEUE_KBYTES);
+        or_as_configured("message.max.bytes", RECORD_BYTES_MAX);
+        client.set("acks", "all");
+        client.create_with_context(Context(receipts)).map(Self).map_err(Error::Client)
+    }
+
+    /// Hands a record over without waiting.
+    pub fn try_send(&self, record: &Outgoing<'_>) -> Result<(), Full> {
+        let mut out: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
+        if let Some(key) = record.key {
+            out = out.key(key);
+        }
+        if let Some(payload) = record.payload {
+            out = out.payload(payload);
+        }
+        if !record.headers.is_empty() {
+            let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+            let add = |all: OwnedHeaders, (key, value): &(&str, &str)| {
+                all.insert(Header { key, value: Some(*value) })
+            };
+            out = out.headers(record.headers.iter().fold(headers, add));
+        }
+        match self.0.send(out) {
+            Ok(()) => Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Err(Full),
+            Err((error, _)) => {
+                self.0.context().0.lost(record.topic, &error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands a record over, waiting at most for `patience` for room.
+    pub fn send(&self, record: &Outgoing<'_>, patience: Duration) -> Result<(), Full> {
+        let began = clock::instant();
+        loop {
+            match self.try_send(record) {
+                Err(Full) if began.elapsed() < patience => {
+                    // Room comes with deliveries, which the producer's own thread serves.
+                    std::thread::park_timeout(Duration::from_millis(2));
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Waits until all is delivered or lost; false if that takes longer than `patience`.
+    #[must_use]
+    pub fn flush(&self, patience: Duration) -> bool {
+        self.0.flush(patience).is_ok()
+    }
+
+    /// Records that wait to be delivered.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        usize::try_from(self.0.in_flight_count()).unwrap_or(0)
+    }
+}
+
+impl<R: Receipts> ClientContext for Context<R> {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, line: &str) {
+        tracing::debug!(target: "librdkafka", facility, "{line}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // Each record that suffers from it comes back on its own.
+        tracing::debug!(%error, reason, "kafka producer");
+    }
+}
+
+impl<R: Receipts> ProducerContext for Context<R> {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        use rdkafka::Message as _;
+        match result {
+            Ok(_) => self.0.delivered(),
+            Err((error, message)) => self.0.lost(message.topic(), &error.to_string()),
+        }
+    }
+}
