@@ -10,7 +10,7 @@ use crate::ingest::kafka::TopicSink;
 pub(super) fn start(config: &Config, registry: &Registry) -> anyhow::Result<(DeadLetters, Writer)> {
     let sink: Option<Box<dyn Sink>> = match (&config.dead_letter.topic, &config.dead_letter.file) {
         (Some(topic), _) => Some(Box::new(TopicSink::start(&config.kafka, topic)?)),
-        (None, Some(file)) => Some(Box::new(FileSink::new(file.clone()))),
+        (None, Some(file)) => Some(Box::new(FileSink::open(file)?)),
         (None, None) => None,
     };
     Ok(DeadLetters::start(&config.dead_letter, sink, registry)?)
