@@ -144,6 +144,7 @@ impl Daemon {
     /// Drains and ends all parts; fails when one did not end in time.
     pub(super) fn end(mut self) -> anyhow::Result<()> {
         self.readiness.set("draining", Some("told to stop".into()));
+        self.dead_letters.stop_blocking();
         let cuts = self.owners.drain(within(DRAIN_WITHIN));
         self.pulse.last(&cuts);
         let mut late = Vec::new();
