@@ -43,7 +43,11 @@ enum Command {
     /// Check the configuration and print what it amounts to.
     Check,
     /// Print every configuration key with its default and what it means.
-    Reference,
+    Reference {
+        /// Print every metric instead.
+        #[arg(long)]
+        metrics: bool,
+    },
 }
 
 /// Why the process does not end clean.
@@ -77,7 +81,9 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Check => super::check::check(&configuration(cli)?).map_err(Failure::Running),
-        Command::Reference => super::check::reference().map_err(Failure::Running),
+        Command::Reference { metrics } => {
+            super::check::reference(*metrics).map_err(Failure::Running)
+        }
     }
 }
 

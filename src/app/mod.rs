@@ -1,6 +1,7 @@
 //! The one place that knows all parts: wiring, the loop, shutdown.
 
 pub mod arguments;
+pub mod catalogue;
 pub mod check;
 pub mod cli;
 pub mod log;

@@ -25,7 +25,7 @@ use work::Work;
 
 use crate::clock;
 use crate::engine::{Limits, Usage};
-use crate::ingest::dead_letter::Sink;
+use crate::ingest::dead_letter::DeadLetters;
 use crate::ingest::format::Decoder;
 use crate::ingest::kafka::{self, Assigned, Assignments, Start};
 use crate::ingest::order::{Patience, Watermark};
@@ -56,7 +56,7 @@ pub struct Settings {
 pub struct Links {
     pub decoder: Arc<Decoder>,
     pub book: Arc<ScoreBook>,
-    pub dead_letter: Arc<dyn Sink>,
+    pub dead_letter: DeadLetters,
     pub kafka: kafka::Metrics,
     pub metrics: Metrics,
 }
@@ -236,7 +236,7 @@ impl Handle {
         let (commands, received) = mpsc::sync_channel(COMMANDS);
         let work = Work::new(
             Arc::clone(&links.decoder),
-            Arc::clone(&links.dead_letter),
+            links.dead_letter.clone(),
             links.kafka.clone(),
             links.metrics.clone(),
         );

@@ -10,14 +10,14 @@ use super::metrics::Metrics;
 use super::source::Source;
 use crate::clock;
 use crate::engine::Outcome;
-use crate::ingest::dead_letter::Sink;
+use crate::ingest::dead_letter::DeadLetters;
 use crate::ingest::format::{Decoder, Keyed, Record as WireRecord};
 use crate::ingest::kafka::{self, Record};
 use crate::model::{Interaction, Kind, Position, Reason, Rejection};
 
 pub(super) struct Work {
     pub(super) decoder: Arc<Decoder>,
-    pub(super) dead_letter: Arc<dyn Sink>,
+    pub(super) dead_letter: DeadLetters,
     pub(super) kafka: kafka::Metrics,
     pub(super) metrics: Metrics,
     /// Reused from batch to batch.
@@ -33,7 +33,7 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(
         decoder: Arc<Decoder>,
-        dead_letter: Arc<dyn Sink>,
+        dead_letter: DeadLetters,
         kafka: kafka::Metrics,
         metrics: Metrics,
     ) -> Self {
@@ -97,7 +97,7 @@ impl Work {
             partition: source.partition,
             offset: record.offset,
         };
-        self.dead_letter.keep(&Rejection { position, reason }, record.key, record.payload);
+        self.dead_letter.send(Rejection { position, reason }, record.key, record.payload);
     }
 
     /// Counts an event of a record with such a key.
