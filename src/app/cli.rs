@@ -51,7 +51,11 @@ enum Command {
     /// Check the configuration and print what it amounts to.
     Check,
     /// Print every configuration key with its default and what it means.
-    Reference,
+    Reference {
+        /// Print every metric instead.
+        #[arg(long)]
+        metrics: bool,
+    },
 }
 
 /// Why the process does not end clean.
@@ -94,7 +98,9 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
             generated.map(drop).map_err(Failure::Running)
         }
         Command::Check => super::check::check(&configuration(cli)?).map_err(Failure::Running),
-        Command::Reference => super::check::reference().map_err(Failure::Running),
+        Command::Reference { metrics } => {
+            super::check::reference(*metrics).map_err(Failure::Running)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 mod build;
+pub mod catalogue;
 pub mod check;
 pub mod cli;
 mod daemon;

@@ -10,7 +10,11 @@ const BAR: usize = 20;
 const NAME: usize = 24;
 
 /// Writes the standings of a segment, as of `as_of_ms`.
-pub(super) fn write(segment: &SegmentStandings, as_of_ms: i64, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(
+    segment: &SegmentStandings,
+    as_of_ms: i64,
+    out: &mut impl Write,
+) -> io::Result<()> {
     writeln!(
         out,
         "segment {} · active audience {:.1} fan-units · as of {}",
