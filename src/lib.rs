@@ -15,4 +15,6 @@ pub mod view;
 pub mod ingest;
 pub mod serve;
 
+pub mod campaign;
+
 pub mod app;

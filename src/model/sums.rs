@@ -3,9 +3,13 @@
 /// Buckets of which fans are kept, the newest included; the bound on `ring_buckets`.
 pub const RING: usize = 8;
 
+/// [`RING`], to count buckets with.
+pub const RING_BUCKETS: u32 = 8;
+
 /// Distinct actors by bucket, for the [`RING`] buckets up to `newest`.
 /// The count of bucket `b` lies at `b mod RING`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct Fans {
     /// Actors with an act of amplify or relate in the bucket.
     pub acted: [u32; RING],
@@ -15,23 +19,28 @@ pub struct Fans {
 
 /// Sums of one (segment, influencer) over the actors of a shard.
 /// Credits are in fan-units as of the shard's landmark; multiply by the landmark's factor.
+///
+/// Laid out so that an act in a bucket that its actor has acted in before touches one cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
 pub struct Sums {
-    /// `E_A`, `E_R`, `E_P` (SCORING §4), as of the landmark.
+    /// Credit `E_A`: passing on.
     pub amplify: f64,
+    /// Credit `E_R`: talking with.
     pub relate: f64,
+    /// Credit `E_P`: liking and seeing.
     pub popularity: f64,
-    pub fans: Fans,
     /// Bucket of the newest act in `fans`.
     pub newest_bucket: u32,
     /// Actors of the segment that follow now.
     pub followers: u32,
+    pub fans: Fans,
 }
 
 /// Sums of one segment over the actors of a shard, as of the shard's landmark.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SegmentSums {
-    /// `U` (SCORING §4), fan-units.
+    /// The active audience `U`, fan-units.
     pub active_audience: f64,
 }
 

@@ -1,15 +1,16 @@
-//! Merges the shards' sums, takes ratios last, and orders influencers.
+//! Merges the shards' sums, takes ratios last, and orders influencers by a total order.
+//!
+//! Invariant: sums are added in the order of partitions, so that the last bit is stable; no
+//! ratio is ever averaged.
 
-use crate::engine::Shard;
+#![allow(
+    clippy::indexing_slicing,
+    reason = "numbers come from the directory; one out of bounds is a broken invariant"
+)]
 
-/// The merged sums of all owned shards.
-#[derive(Default)]
-pub struct ScoreBook {}
+mod book;
+mod directory;
+mod score;
 
-impl ScoreBook {
-    /// Takes over what changed in `shard` since its last publication.
-    pub fn publish(&self, _partition: i32, _shard: &mut Shard) {}
-
-    /// Drops a shard that is no longer owned, with all it had published.
-    pub fn forget(&self, _partition: i32) {}
-}
+pub use book::ScoreBook;
+pub use score::rank_order;

@@ -1,0 +1,190 @@
+//! What an actor keeps of one influencer: acts, likes, or whether it follows.
+
+use super::decay::Decay;
+use super::segments::SetId;
+use super::units::{Quarters, Ring, Run, Steps, Weight, add_capped};
+
+/// Popularity weights are twentieths of a unit.
+pub(super) type Twentieths = Steps<20>;
+
+/// More buckets than any retention: a class that never acted.
+const NEVER: u8 = u8::MAX;
+
+/// One record of a block; what it is of, its [`Key`], lies apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Entry {
+    Acted(Acted),
+    Liked(Run<Twentieths>),
+    Following(Following),
+}
+
+const _: () = assert!(size_of::<Entry>() == 32, "two entries must fit a cache line");
+
+/// What an entry is of: a slot for acts and likes, an influencer for follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Key(u32);
+
+/// Acts of amplify and relate on an influencer in a segment. Each class has its own run; the two
+/// share the moment that their units refer to, the newest bucket with an act of either.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, packed(2))]
+pub(super) struct Acted {
+    amplify: f64,
+    relate: f64,
+    amplify_ring: Quarters,
+    relate_ring: Quarters,
+    bucket: u32,
+    /// Buckets since the newest act of the class, [`NEVER`] when that is too long to matter.
+    amplify_lag: u8,
+    relate_lag: u8,
+}
+
+/// Which of the two influence classes an act is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Amplify,
+    Relate,
+}
+
+/// What an act changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gain {
+    /// Credit gained, referred to the landmark.
+    pub(super) credit: f64,
+    /// Whether the actor had not acted on the influencer in this bucket before.
+    pub(super) first_in_bucket: bool,
+    /// The newest bucket before, when the act lies after it.
+    pub(super) moved_from: Option<u32>,
+}
+
+/// The latest word on whether an actor follows an influencer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Following {
+    pub(super) time_ms: i64,
+    pub(super) segments: SetId,
+    pub(super) on: bool,
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self::Liked(Run::default())
+    }
+}
+
+impl Key {
+    const KIND_BITS: u32 = 2;
+
+    pub(super) const fn acted(slot: u32) -> Self {
+        Self(slot << Self::KIND_BITS | 1)
+    }
+
+    pub(super) const fn liked(slot: u32) -> Self {
+        Self(slot << Self::KIND_BITS | 2)
+    }
+
+    pub(super) const fn following(influencer: u32) -> Self {
+        Self(influencer << Self::KIND_BITS | 3)
+    }
+
+    /// The slot or influencer.
+    pub(super) const fn id(self) -> u32 {
+        self.0 >> Self::KIND_BITS
+    }
+}
+
+impl Entry {
+    /// The newest bucket that the entry knows of.
+    pub(super) fn bucket(&self, bucket_ms: i64) -> u32 {
+        match self {
+            Self::Acted(acted) => acted.bucket,
+            Self::Liked(run) => run.bucket,
+            Self::Following(following) => bucket_of(following.time_ms, bucket_ms),
+        }
+    }
+}
+
+/// The bucket of an event time that has been checked.
+pub(super) fn bucket_of(time_ms: i64, bucket_ms: i64) -> u32 {
+    u32::try_from(time_ms / bucket_ms).expect("event times must have been checked")
+}
+
+impl Acted {
+    pub(super) fn new(bucket: u32) -> Self {
+        Self {
+            amplify: 0.0,
+            relate: 0.0,
+            amplify_ring: Quarters::default(),
+            relate_ring: Quarters::default(),
+            bucket,
+            amplify_lag: NEVER,
+            relate_lag: NEVER,
+        }
+    }
+
+    pub(super) fn act(&mut self, side: Side, bucket: u32, weight: Weight, decay: &Decay) -> Gain {
+        let moved_from = (bucket > self.bucket).then_some(self.bucket);
+        self.advance(bucket, decay);
+        let first_in_bucket = !self.acted_in(bucket);
+        let age = self.bucket - bucket;
+        let (mut units, mut ring, lag) = match side {
+            Side::Amplify => (self.amplify, self.amplify_ring, self.amplify_lag),
+            Side::Relate => (self.relate, self.relate_ring, self.relate_lag),
+        };
+        if u32::from(lag) > decay.retention() + age {
+            (units, ring) = (0.0, Quarters::default());
+        }
+        let before = units;
+        units += add_capped(&mut ring, bucket, weight) * decay.fade(age);
+        let lag = lag.min(u8::try_from(age).unwrap_or(NEVER));
+        match side {
+            Side::Amplify => {
+                (self.amplify, self.amplify_ring, self.amplify_lag) = (units, ring, lag);
+            }
+            Side::Relate => (self.relate, self.relate_ring, self.relate_lag) = (units, ring, lag),
+        }
+        let credit = if units > before {
+            (decay.credit(units) - decay.credit(before)) * decay.weight(self.bucket)
+        } else {
+            0.0
+        };
+        Gain { credit, first_in_bucket, moved_from }
+    }
+
+    /// The credit of the runs so far, amplify and relate, referred to the landmark.
+    pub(super) fn credit(&self, decay: &Decay) -> (f64, f64) {
+        let weight = decay.weight(self.bucket);
+        (decay.credit(self.amplify) * weight, decay.credit(self.relate) * weight)
+    }
+
+    /// The newest bucket with an act.
+    pub(super) const fn bucket(&self) -> u32 {
+        self.bucket
+    }
+
+    /// Whether there is an act in `bucket`, one of the ring's.
+    pub(super) fn acted_in(&self, bucket: u32) -> bool {
+        let (amplify, relate) = (self.amplify_ring, self.relate_ring);
+        amplify.get(bucket) + relate.get(bucket) > 0
+    }
+
+    fn advance(&mut self, bucket: u32, decay: &Decay) {
+        if bucket <= self.bucket {
+            return;
+        }
+        let elapsed = bucket - self.bucket;
+        if elapsed > decay.retention() {
+            *self = Self::new(bucket);
+            return;
+        }
+        self.amplify *= decay.fade(elapsed);
+        self.relate *= decay.fade(elapsed);
+        let (mut amplify, mut relate) = (self.amplify_ring, self.relate_ring);
+        amplify.clear_after(self.bucket, elapsed);
+        relate.clear_after(self.bucket, elapsed);
+        (self.amplify_ring, self.relate_ring) = (amplify, relate);
+        let elapsed = u8::try_from(elapsed).unwrap_or(NEVER);
+        self.amplify_lag = self.amplify_lag.saturating_add(elapsed);
+        self.relate_lag = self.relate_lag.saturating_add(elapsed);
+        self.bucket = bucket;
+    }
+}

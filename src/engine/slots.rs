@@ -1,0 +1,324 @@
+//! The sums of each (segment, influencer), by slot number, and the names of influencers.
+//!
+//! Invariant: a slot's number is given again only after its retirement has been published.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+use super::arena::Arena;
+use super::index::Index;
+use super::prefetch::prefetch;
+use super::segments::SegmentId;
+use crate::model::{Account, AccountKey, RING, RING_BUCKETS, Sums};
+
+/// Credit below which a slot that nobody holds may go.
+const NEGLIGIBLE: f64 = 1.0 / (1_u64 << 50) as f64;
+
+/// Bytes of what surrounds a name: two pointers, two counts, its places in the tables.
+const NAME_BYTES: usize = 96;
+
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Slot {
+    pub(super) sums: Sums,
+    pub(super) segment: SegmentId,
+    pub(super) influencer: u32,
+    /// Entries that refer to the slot.
+    holders: u32,
+    changed: bool,
+}
+
+const _: () = assert!(size_of::<Slot>() == 128, "a slot must fit two cache lines");
+
+/// An account that is acted on.
+#[derive(Clone, Debug)]
+pub(super) struct Influencer {
+    pub(super) key: AccountKey,
+    pub(super) name: Arc<str>,
+    /// Slots and follows that refer to it.
+    holders: u32,
+}
+
+pub(super) struct Slots {
+    records: Arena<Slot>,
+    by_pair: Index,
+    len: usize,
+    changed: Vec<u32>,
+    retired: Vec<u32>,
+    influencers: Vec<Option<Influencer>>,
+    free_influencers: Vec<u32>,
+    by_key: Index,
+    name_bytes: usize,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self {
+            sums: Sums::default(),
+            segment: SegmentId::NONE,
+            influencer: 0,
+            holders: 0,
+            changed: false,
+        }
+    }
+}
+
+impl Slots {
+    pub(super) fn new() -> Self {
+        Self {
+            records: Arena::new(1),
+            by_pair: Index::new(),
+            len: 0,
+            changed: Vec::new(),
+            retired: Vec::new(),
+            influencers: Vec::new(),
+            free_influencers: Vec::new(),
+            by_key: Index::new(),
+            name_bytes: 0,
+        }
+    }
+
+    pub(super) fn influencer(&self, key: AccountKey) -> Option<u32> {
+        self.by_key.find(key.0, |at| self.key_of(at) == Some(key))
+    }
+
+    /// The number of an influencer, new or not; `hint` may be it.
+    pub(super) fn intern(&mut self, account: &Account<'_>, hint: Option<u32>) -> u32 {
+        let hint = hint.filter(|at| self.key_of(*at) == Some(account.key));
+        if let Some(known) = hint.or_else(|| self.influencer(account.key)) {
+            return known;
+        }
+        let name: Arc<str> = Arc::from(&*account.name);
+        self.name_bytes += NAME_BYTES + name.len();
+        let influencer = Some(Influencer { key: account.key, name, holders: 0 });
+        let number = if let Some(free) = self.free_influencers.pop() {
+            self.influencers[free as usize] = influencer;
+            free
+        } else {
+            self.influencers.push(influencer);
+            u32::try_from(self.influencers.len() - 1).expect("influencers must fit 32 bits")
+        };
+        self.by_key.insert(account.key.0, number, |at| {
+            self.influencers[at as usize].as_ref().map_or(0, |influencer| influencer.key.0)
+        });
+        number
+    }
+
+    pub(super) fn find(&self, segment: SegmentId, influencer: u32) -> Option<u32> {
+        let hash = pair_hash(segment, influencer);
+        self.by_pair.find(hash, |slot| self.is_of(slot, segment, influencer))
+    }
+
+    /// The slot of an influencer in a segment, new or not; `hint` may be it.
+    pub(super) fn open(&mut self, segment: SegmentId, influencer: u32, hint: Option<u32>) -> u32 {
+        let hint = hint.filter(|slot| self.is_of(*slot, segment, influencer));
+        if let Some(slot) = hint.or_else(|| self.find(segment, influencer)) {
+            return slot;
+        }
+        let slot = self.records.allocate();
+        *self.records.record_mut(slot, 0) = Slot { segment, influencer, ..Slot::default() };
+        self.by_pair.insert(pair_hash(segment, influencer), slot, |slot| {
+            let record = self.records.record(slot, 0);
+            pair_hash(record.segment, record.influencer)
+        });
+        self.len += 1;
+        self.hold_influencer(influencer);
+        slot
+    }
+
+    pub(super) fn get(&self, slot: u32) -> &Slot {
+        self.records.record(slot, 0)
+    }
+
+    /// The sums of a slot, to be changed.
+    pub(super) fn change(&mut self, slot: u32) -> &mut Sums {
+        let record = self.records.record_mut(slot, 0);
+        if !record.changed {
+            record.changed = true;
+            self.changed.push(slot);
+        }
+        &mut record.sums
+    }
+
+    /// Notes that an entry refers to the slot.
+    pub(super) fn hold(&mut self, slot: u32) {
+        self.records.record_mut(slot, 0).holders += 1;
+    }
+
+    /// Notes that an entry no longer refers to the slot.
+    pub(super) fn release(&mut self, slot: u32) {
+        self.records.record_mut(slot, 0).holders -= 1;
+    }
+
+    pub(super) fn hold_influencer(&mut self, influencer: u32) {
+        self.influencer_mut(influencer).holders += 1;
+    }
+
+    pub(super) fn release_influencer(&mut self, influencer: u32) {
+        let record = self.influencer_mut(influencer);
+        record.holders -= 1;
+        if record.holders == 0 {
+            self.forget_influencer(influencer);
+        }
+    }
+
+    /// Retires the slot if nobody holds it and its credit, times `factor`, is negligible.
+    pub(super) fn retire_if_idle(&mut self, slot: u32, factor: f64) {
+        let Slot { sums, segment, influencer, holders, changed } = *self.get(slot);
+        let credit = (sums.amplify + sums.relate + sums.popularity) * factor;
+        let idle = holders == 0 && sums.followers == 0 && credit < NEGLIGIBLE;
+        if segment == SegmentId::NONE || changed || !idle {
+            return;
+        }
+        self.by_pair.remove(pair_hash(segment, influencer), slot, |slot| {
+            let record = self.records.record(slot, 0);
+            pair_hash(record.segment, record.influencer)
+        });
+        self.len -= 1;
+        *self.records.record_mut(slot, 0) = Slot::default();
+        self.retired.push(slot);
+        self.release_influencer(influencer);
+    }
+
+    /// Moves all sums to another landmark.
+    pub(super) fn rescale(&mut self, factor: f64) {
+        for slot in 0..self.records.end() {
+            if self.get(slot).segment != SegmentId::NONE {
+                let sums = self.change(slot);
+                sums.amplify *= factor;
+                sums.relate *= factor;
+                sums.popularity *= factor;
+            }
+        }
+    }
+
+    /// Slots that are gone since the last call; their numbers may be given again after it.
+    pub(super) fn drain_retired(&mut self) -> Vec<u32> {
+        for slot in &self.retired {
+            self.records.free(*slot);
+        }
+        std::mem::take(&mut self.retired)
+    }
+
+    /// Shows each slot changed since the last call.
+    pub(super) fn drain_changed(&mut self, mut show: impl FnMut(u32, &Slot, &Influencer)) {
+        for slot in self.changed.drain(..) {
+            let record = self.records.record_mut(slot, 0);
+            record.changed = false;
+            let influencer = self.influencers[record.influencer as usize].as_ref();
+            show(slot, record, influencer.expect("a slot must refer to a live influencer"));
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) const fn end(&self) -> u32 {
+        self.records.end()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.len * (size_of::<Slot>() + 32) + self.name_bytes
+    }
+
+    /// Asks for the place of the index where a search for the influencer starts.
+    pub(super) fn prefetch_influencer_index(&self, key: AccountKey) {
+        self.by_key.prefetch(key.0);
+    }
+
+    /// Asks for the record of the influencer.
+    pub(super) fn prefetch_influencer(&self, key: AccountKey) {
+        if let Some(at) = self.by_key.candidate(key.0) {
+            prefetch(&self.influencers[at as usize]);
+        }
+    }
+
+    /// Asks for the place of the index where a search for the slot starts, and gives its hash.
+    pub(super) fn prefetch_index(&self, segment: SegmentId, influencer: u32) -> u64 {
+        let hash = pair_hash(segment, influencer);
+        self.by_pair.prefetch(hash);
+        hash
+    }
+
+    /// Asks for the slot, most probably the one, of a hash.
+    pub(super) fn prefetch(&self, hash: u64) -> Option<u32> {
+        let slot = self.by_pair.candidate(hash)?;
+        prefetch(self.get(slot));
+        Some(slot)
+    }
+
+    fn key_of(&self, influencer: u32) -> Option<AccountKey> {
+        self.influencers[influencer as usize].as_ref().map(|influencer| influencer.key)
+    }
+
+    fn is_of(&self, slot: u32, segment: SegmentId, influencer: u32) -> bool {
+        let record = self.get(slot);
+        record.segment == segment && record.influencer == influencer
+    }
+
+    fn influencer_mut(&mut self, influencer: u32) -> &mut Influencer {
+        let record = self.influencers[influencer as usize].as_mut();
+        record.expect("a number in use must refer to a live influencer")
+    }
+
+    fn forget_influencer(&mut self, influencer: u32) {
+        if let Some(gone) = self.influencers[influencer as usize].take() {
+            self.name_bytes -= NAME_BYTES + gone.name.len();
+            self.by_key.remove(gone.key.0, influencer, |at| {
+                self.influencers[at as usize].as_ref().map_or(0, |influencer| influencer.key.0)
+            });
+            self.free_influencers.push(influencer);
+        }
+    }
+}
+
+fn pair_hash(segment: SegmentId, influencer: u32) -> u64 {
+    FixedState::default().hash_one((segment, influencer))
+}
+
+/// Counts an actor's act in `bucket` into the fans of a slot.
+/// `moved_from` is the actor's newest bucket before: `None` without any.
+pub(super) fn count_fan(sums: &mut Sums, bucket: u32, first: bool, latest: Latest) {
+    if bucket > sums.newest_bucket {
+        let skipped = (bucket - sums.newest_bucket).min(RING_BUCKETS);
+        for back in 0..skipped {
+            let at = (bucket - back) as usize % RING;
+            (sums.fans.acted[at], sums.fans.latest[at]) = (0, 0);
+        }
+        sums.newest_bucket = bucket;
+    }
+    let at = bucket as usize % RING;
+    if first {
+        sums.fans.acted[at] += 1;
+    }
+    match latest {
+        Latest::Unmoved => {}
+        Latest::First => sums.fans.latest[at] += 1,
+        Latest::MovedFrom(before) => {
+            sums.fans.latest[at] += 1;
+            if sums.newest_bucket - before < RING_BUCKETS {
+                sums.fans.latest[before as usize % RING] -= 1;
+            }
+        }
+    }
+}
+
+/// How an act moved the newest bucket in which its actor acted on the slot's influencer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Latest {
+    Unmoved,
+    First,
+    MovedFrom(u32),
+}
+
+impl Latest {
+    /// Takes an actor's act back out of the counts, when the actor is erased.
+    pub(super) fn forget(sums: &mut Sums, bucket: u32) {
+        if sums.newest_bucket - bucket < RING_BUCKETS {
+            sums.fans.latest[bucket as usize % RING] -= 1;
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Lets go of what no longer matters, a step an event, and of the coldest when memory ends.
+//!
+//! Invariant: what a sweep frees is already without effect, so its pace cannot be read.
+
+use super::entry::{Entry, Key};
+use super::shard::Shard;
+use super::slots::Latest;
+use crate::model::{RING, RING_BUCKETS};
+
+/// Buckets from the start of a sweep to that of the next.
+const SWEEP_BUCKETS: u32 = RING_BUCKETS;
+
+/// Part of the actors that one eviction takes.
+const EVICTED_PART: usize = 16;
+
+/// Where the sweep stands.
+#[derive(Default)]
+pub(super) struct Sweep {
+    /// The next actor and slot to look at; `None` between sweeps.
+    hand: Option<u32>,
+    started: u32,
+    evicted: Evicted,
+}
+
+/// What limits took, ever.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Evicted {
+    pub(super) actors: u64,
+    pub(super) entries: u64,
+}
+
+impl Sweep {
+    pub(super) const fn evicted(&self) -> Evicted {
+        self.evicted
+    }
+}
+
+impl Shard {
+    /// Looks at one actor and one slot, if a sweep is on or due.
+    pub(super) fn sweep_step(&mut self) {
+        let newest = self.newest_bucket();
+        let Some(hand) = self.sweep.hand else {
+            if newest >= self.sweep.started + SWEEP_BUCKETS {
+                (self.sweep.hand, self.sweep.started) = (Some(0), newest);
+            }
+            return;
+        };
+        if hand < self.actors.end() && self.actors.is_live(hand) {
+            self.sweep_actor(hand, newest);
+        }
+        if hand < self.slots.end() {
+            let factor = self.decay.weight(newest).recip();
+            self.slots.retire_if_idle(hand, factor);
+        }
+        let next = hand + 1;
+        let end = self.actors.end().max(self.slots.end());
+        self.sweep.hand = (next < end).then_some(next);
+    }
+
+    /// Frees the dead entries of an actor, and the actor when nothing of it is left.
+    fn sweep_actor(&mut self, actor: u32, newest: u32) {
+        let dead_after = self.decay.retention() + RING_BUCKETS;
+        let bucket_ms = self.rules.bucket_ms;
+        let mut at = 0;
+        while at < self.actors.get(actor).entries.len() {
+            let entry = self.blocks.entry(self.actors.get(actor).entries, at);
+            let age = newest.saturating_sub(entry.bucket(bucket_ms));
+            let dead = match entry {
+                Entry::Acted(_) | Entry::Liked(_) => age > dead_after,
+                Entry::Following(following) => !following.on && age > RING_BUCKETS,
+            };
+            if dead {
+                self.take_entry(actor, at);
+            } else {
+                at += 1;
+            }
+        }
+        let record = self.actors.get(actor);
+        if record.entries.len() == 0 && newest.saturating_sub(record.seen()) > dead_after {
+            self.take_actor(actor);
+        }
+    }
+
+    /// Frees the actors unseen for longest, a part of all.
+    pub(super) fn evict(&mut self) {
+        let mut seen: Vec<u32> =
+            self.live_actors().map(|actor| self.actors.get(actor).seen()).collect();
+        if seen.is_empty() {
+            return;
+        }
+        let mut left = seen.len().div_ceil(EVICTED_PART);
+        let (_, cutoff, _) = seen.select_nth_unstable(left - 1);
+        let cutoff = *cutoff;
+        let colder = self.live_actors().filter(|actor| self.actors.get(*actor).seen() < cutoff);
+        let coldest: Vec<u32> = colder
+            .chain(self.live_actors().filter(|actor| self.actors.get(*actor).seen() == cutoff))
+            .collect();
+        for actor in coldest {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            self.sweep.evicted.actors += 1;
+            self.sweep.evicted.entries += u64::from(self.actors.get(actor).entries.len());
+            while self.actors.get(actor).entries.len() > 0 {
+                self.take_entry(actor, 0);
+            }
+            self.take_actor(actor);
+        }
+    }
+
+    /// Frees the coldest entry of an actor that has as many as it may.
+    pub(super) fn drop_coldest(&mut self, actor: u32) {
+        let entries = self.blocks.entries(self.actors.get(actor).entries);
+        let coldest = (0..).zip(entries).min_by_key(|(_, e)| e.bucket(self.rules.bucket_ms));
+        if let Some((at, _)) = coldest {
+            self.sweep.evicted.entries += 1;
+            self.take_entry(actor, at);
+        }
+    }
+
+    /// Takes an actor out of everything that its records still hold: sums, fans, follows.
+    pub(super) fn erase(&mut self, actor: Option<u32>) {
+        let Some(actor) = actor else { return };
+        let members: Vec<_> = self.actors.members(actor).copied().collect();
+        for member in members {
+            let credit = member.run.credit(&self.decay);
+            self.segments.add_audience(member.segment, -credit);
+        }
+        while self.actors.get(actor).entries.len() > 0 {
+            let (key, entry) = self.take_entry(actor, 0);
+            self.subtract(key, &entry);
+        }
+        self.take_actor(actor);
+    }
+
+    fn subtract(&mut self, key: Key, entry: &Entry) {
+        match entry {
+            Entry::Acted(acted) => {
+                let (amplify, relate) = acted.credit(&self.decay);
+                let sums = self.slots.change(key.id());
+                sums.amplify = (sums.amplify - amplify).max(0.0);
+                sums.relate = (sums.relate - relate).max(0.0);
+                let newest = sums.newest_bucket;
+                for bucket in newest.saturating_sub(RING_BUCKETS - 1)..=acted.bucket() {
+                    if acted.acted_in(bucket) {
+                        sums.fans.acted[bucket as usize % RING] -= 1;
+                    }
+                }
+                Latest::forget(sums, acted.bucket());
+            }
+            Entry::Liked(run) => {
+                let credit = run.credit(&self.decay);
+                let sums = self.slots.change(key.id());
+                sums.popularity = (sums.popularity - credit).max(0.0);
+            }
+            Entry::Following(_) => {}
+        }
+    }
+
+    /// Takes an entry out of its block. A follow stops counting; credit stays in the sums.
+    fn take_entry(&mut self, actor: u32, at: u16) -> (Key, Entry) {
+        let mut block = self.actors.get(actor).entries;
+        let (key, entry) = self.blocks.swap_remove(&mut block, at);
+        self.actors.get_mut(actor).entries = block;
+        match entry {
+            Entry::Acted(_) | Entry::Liked(_) => self.slots.release(key.id()),
+            Entry::Following(following) => {
+                self.count_follower(key.id(), Some(following), -1);
+                self.slots.release_influencer(key.id());
+            }
+        }
+        (key, entry)
+    }
+
+    fn take_actor(&mut self, actor: u32) {
+        let record = self.actors.get(actor);
+        if record.watched {
+            self.watch.part(record.key, actor);
+        }
+        self.actors.remove(actor);
+    }
+
+    fn live_actors(&self) -> impl Iterator<Item = u32> {
+        (0..self.actors.end()).filter(|actor| self.actors.is_live(*actor))
+    }
+}

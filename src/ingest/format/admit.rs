@@ -1,0 +1,142 @@
+//! The checks that need nothing but the event itself, in the order of SCORING §2, the same for
+//! every wire format.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Columns, Fields, Keyed, RECORD_BYTES_MAX, Record, Row, canonical, check_name, scan};
+use crate::model::{Account, Batch, Interaction, Kind, Reason, Secret};
+
+/// Turns records into interactions. Cheap to read from many threads at once.
+#[derive(Debug)]
+pub struct Decoder {
+    secret: Secret,
+    /// Promo code → the influencer whose it is.
+    codes: HashMap<Box<str>, Account<'static>>,
+}
+
+impl Decoder {
+    /// `codes` names the influencer of each promo code.
+    #[must_use]
+    pub fn new(secret: Secret, codes: &BTreeMap<String, String>) -> Self {
+        let account =
+            |name: &String| Account { key: secret.account(name), name: Cow::Owned(name.clone()) };
+        let codes = codes
+            .iter()
+            .map(|(code, influencer)| (code.as_str().into(), account(influencer)))
+            .collect();
+        Self { secret, codes }
+    }
+
+    /// Adds the event in `record`, in canonical JSON, to `batch`.
+    pub fn decode<'a>(&self, record: &Record<'a>, batch: &mut Batch<'a>) -> Result<Keyed, Reason> {
+        let text = payload_text(record)?;
+        let fields = scan::fields(text, batch).or_else(|scan::Unfamiliar| {
+            batch.discard_segments();
+            canonical::fields(text, batch)
+        });
+        self.admit_or_discard(fields, record, batch)
+    }
+
+    /// Adds the event in a row of a table to `batch`.
+    pub fn decode_row<'a>(
+        &self,
+        row: Row<'a>,
+        columns: &Columns,
+        log_time_ms: i64,
+        batch: &mut Batch<'a>,
+    ) -> Result<(), Reason> {
+        let record = Record { payload: None, key: None, log_time_ms };
+        let fields = columns.fields(row, batch);
+        self.admit_or_discard(fields, &record, batch).map(|_| ())
+    }
+
+    fn admit_or_discard<'a>(
+        &self,
+        fields: Result<Fields<'a>, Reason>,
+        record: &Record<'a>,
+        batch: &mut Batch<'a>,
+    ) -> Result<Keyed, Reason> {
+        fields
+            .and_then(|fields| self.admit(fields, record, batch))
+            .inspect_err(|_| batch.discard_segments())
+    }
+
+    fn admit<'a>(
+        &self,
+        fields: Fields<'a>,
+        record: &Record<'a>,
+        batch: &mut Batch<'a>,
+    ) -> Result<Keyed, Reason> {
+        let kind = fields.kind.ok_or(Reason::MissingField)?;
+        let kind = Kind::parse(&kind).ok_or(Reason::UnknownKind)?;
+        let target = self.target(kind, fields.target, fields.code.as_deref());
+        if kind.is_about_another()
+            && let (Some(actor), Some(target)) = (&fields.actor, &target)
+            && *actor == target.name
+        {
+            return Err(Reason::SelfInteraction);
+        }
+        let actor = fields.actor.ok_or(Reason::MissingField)?;
+        if target.is_none() && kind.needs_target() {
+            return Err(Reason::MissingField);
+        }
+
+        check_name(&actor)?;
+        target.as_ref().map_or(Ok(()), |target| check_name(&target.name))?;
+        // An empty id tells nothing apart: it is none.
+        let id = fields.id.filter(|id| !id.is_empty());
+        id.as_deref().map_or(Ok(()), check_name)?;
+        fields.segment_fault.map_or(Ok(()), Err)?;
+        let time_ms = match fields.time {
+            Some(time) => time.to_ms().ok_or(Reason::BadValue)?,
+            None if record.log_time_ms < 0 => return Err(Reason::BadValue),
+            None => record.log_time_ms,
+        };
+        // The kind says which way money flows, so an amount has no sign.
+        let value = fields.value.unwrap_or(0.0);
+        if !value.is_finite() || value < 0.0 {
+            return Err(Reason::BadValue);
+        }
+
+        batch.push(Interaction {
+            kind,
+            time_ms,
+            log_time_ms: record.log_time_ms,
+            actor: self.secret.account(&actor),
+            target,
+            id: id.map(|id| self.secret.event_id(&id)),
+            segments: (0, 0),
+            value,
+        });
+        Ok(match record.key {
+            None => Keyed::Not,
+            Some(key) if key == actor.as_bytes() => Keyed::ByActor,
+            Some(_) => Keyed::ByAnother,
+        })
+    }
+
+    /// Whom the event names, or for conversions and refunds whose promo code was used.
+    fn target<'a>(
+        &self,
+        kind: Kind,
+        name: Option<Cow<'a, str>>,
+        code: Option<&str>,
+    ) -> Option<Account<'a>> {
+        if let Some(name) = name {
+            return Some(Account { key: self.secret.account(&name), name });
+        }
+        if !matches!(kind, Kind::Conversion | Kind::Refund) {
+            return None;
+        }
+        self.codes.get(code?).cloned()
+    }
+}
+
+fn payload_text<'a>(record: &Record<'a>) -> Result<&'a str, Reason> {
+    let payload = record.payload.ok_or(Reason::Parse)?;
+    if payload.len() > RECORD_BYTES_MAX {
+        return Err(Reason::TooLarge);
+    }
+    str::from_utf8(payload).ok().ok_or(Reason::Parse)
+}

@@ -1,0 +1,61 @@
+//! One canonical event as the tests speak of it, before anyone has judged it.
+
+use serde_json::{Value, json};
+
+/// The fields of a canonical event that credit depends on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) kind: String,
+    pub(crate) time: i64,
+    pub(crate) actor: String,
+    pub(crate) target: Option<String>,
+    pub(crate) id: Option<String>,
+    /// Empty: the event lists none.
+    pub(crate) segments: Vec<String>,
+    /// Of conversions and refunds.
+    pub(crate) code: Option<String>,
+    pub(crate) value: Option<f64>,
+}
+
+impl Event {
+    pub(crate) fn from_json(line: &str) -> Self {
+        let value: Value = serde_json::from_str(line).expect("an event is JSON");
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let segments = value.get("segments").and_then(Value::as_array);
+        Self {
+            kind: text("kind").expect("an event has a kind"),
+            time: value["time"].as_i64().expect("an event has a time in ms"),
+            actor: text("actor").expect("an event has an actor"),
+            target: text("target"),
+            id: text("id"),
+            segments: segments
+                .map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+                .unwrap_or_default(),
+            code: text("code"),
+            value: value.get("value").and_then(Value::as_f64),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let mut json = json!({"kind": self.kind, "time": self.time, "actor": self.actor});
+        let optional = [
+            ("target", self.target.as_ref().map(|t| json!(t))),
+            ("id", self.id.as_ref().map(|id| json!(id))),
+            ("segments", (!self.segments.is_empty()).then(|| json!(self.segments))),
+            ("code", self.code.as_ref().map(|code| json!(code))),
+            ("value", self.value.map(|value| json!(value))),
+        ];
+        for (key, value) in optional {
+            if let Some(value) = value {
+                json[key] = value;
+            }
+        }
+        json
+    }
+}
+
+/// The partition an actor's events lie in; any function of the actor would do.
+pub(crate) fn partition_of(actor: &str, partitions: usize) -> usize {
+    let sum = actor.bytes().fold(7_usize, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
+    sum % partitions
+}
