@@ -146,7 +146,7 @@ impl Context {
             };
             tracing::info!(topic, partition, start = ?start, "partition assigned");
             list.set_partition_offset(&topic, partition, offset).map_err(Error::Assign)?;
-            let queue = PartitionQueue::split(consumer, &topic, partition)
+            let queue = PartitionQueue::split(consumer, &topic, partition, offset)
                 .ok_or_else(|| Error::NoQueue { topic: topic.clone(), partition })?;
             let topic = Arc::from(topic);
             let series = self.metrics.partition(&topic, partition);
