@@ -3,5 +3,6 @@
 pub mod arguments;
 pub mod check;
 pub mod cli;
+pub mod generate;
 pub mod log;
 pub mod owner;

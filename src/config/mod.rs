@@ -25,16 +25,21 @@ pub use sections::{ActorKey, Ingest, Notify, Snapshot, State, View, ViewClock};
 
 use crate::app::log;
 use crate::engine::Limits;
+use crate::ingest::kafka;
 use crate::model::Params;
+use crate::serve;
 
 /// All that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    pub kafka: kafka::Config,
     pub ingest: Ingest,
     /// Promo code to the influencer whom it credits.
     pub codes: BTreeMap<String, String>,
     pub view: View,
+    pub export: serve::ExportConfig,
+    pub serve: serve::Config,
     pub state: State,
     pub snapshot: Snapshot,
     pub notify: Notify,
@@ -56,9 +61,12 @@ impl Config {
     /// Whether each part is within its bounds.
     pub fn validate(&self) -> Result<(), Invalid> {
         let below = |section: &'static str| move |invalid: Invalid| invalid.below(section);
+        self.kafka.validate().map_err(below("kafka"))?;
         self.ingest.validate().map_err(below("ingest"))?;
         self.validate_codes()?;
         self.view.validate().map_err(below("view"))?;
+        self.export.validate().map_err(below("export"))?;
+        self.serve.validate().map_err(below("serve"))?;
         self.state.validate().map_err(below("state"))?;
         self.snapshot.validate().map_err(below("snapshot"))?;
         self.log.validate().map_err(below("log"))?;

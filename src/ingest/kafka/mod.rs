@@ -13,6 +13,8 @@ mod status;
 mod topic_sink;
 mod topics;
 
+pub use rdkafka::error::KafkaError as ClientError;
+
 pub use batch::{Fault, Message, Messages, PartitionQueue, Record};
 pub use config::Config;
 pub use consumer::{Consumer, Error};
