@@ -1,1 +1,5 @@
-fn main() {}
+//! The `sillage` binary: arguments become a configuration, a configuration becomes the app.
+
+fn main() -> std::process::ExitCode {
+    sillage::app::cli::main()
+}

@@ -66,7 +66,7 @@ impl FromStr for ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match BINARY.iter().find(|(_, size)| self.0 >= *size && self.0 % size == 0) {
+        match BINARY.iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size)) {
             Some((name, size)) => write!(f, "{}{name}", self.0 / size),
             None => write!(f, "0B"),
         }

@@ -1,10 +1,52 @@
-//! Configuration: the newtypes that the modules write theirs with, and the root that composes them.
+//! Configuration: the root that composes the modules' own parts, and the newtypes they use.
+//!
+//! Invariant: a [`Config`] that [`load`] returns was checked as a whole; nothing checks it again.
 
 mod byte_size;
 mod duration;
+mod environment;
+mod load;
+mod reference;
+mod schema;
+mod sections;
+mod tree;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 pub use byte_size::{ByteSize, NotAByteSize};
 pub use duration::{Duration, NotADuration};
+pub use load::{LoadError, Source, load};
+pub use reference::{keys, reference};
+pub use sections::{ActorKey, Ingest, Notify, Snapshot, State, View, ViewClock};
+
+use crate::app::log;
+use crate::engine::Limits;
+use crate::ingest::kafka;
+use crate::model::Params;
+use crate::serve;
+
+/// All that can be configured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub kafka: kafka::Config,
+    pub ingest: Ingest,
+    /// Promo code to the influencer whom it credits.
+    pub codes: BTreeMap<String, String>,
+    pub view: View,
+    pub export: serve::ExportConfig,
+    pub serve: serve::Config,
+    pub state: State,
+    pub snapshot: Snapshot,
+    pub notify: Notify,
+    /// What the daemon says of itself, on standard error.
+    pub log: log::Config,
+    pub model: Params,
+}
 
 /// A value that a check refuses: a key below the module's own part, such as `top_k`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +57,56 @@ pub struct Invalid {
     pub allowed: String,
 }
 
+impl Config {
+    /// Whether each part is within its bounds.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let below = |section: &'static str| move |invalid: Invalid| invalid.below(section);
+        self.kafka.validate().map_err(below("kafka"))?;
+        self.ingest.validate().map_err(below("ingest"))?;
+        self.validate_codes()?;
+        self.view.validate().map_err(below("view"))?;
+        self.export.validate().map_err(below("export"))?;
+        self.serve.validate().map_err(below("serve"))?;
+        self.state.validate().map_err(below("state"))?;
+        self.snapshot.validate().map_err(below("snapshot"))?;
+        self.log.validate().map_err(below("log"))?;
+        let model = self.model.validate();
+        model.map_err(|e| Invalid::new(e.key, e.value, e.allowed).below("model"))
+    }
+
+    /// What one of `shards` shards may keep.
+    #[must_use]
+    pub fn limits(&self, shards: usize) -> Limits {
+        Limits {
+            memory_bytes: self.state.memory_limit.as_usize() / shards.max(1),
+            dedup_window_ms: self.ingest.dedup_window.as_millis_i64(),
+            dedup_ids: usize::try_from(self.ingest.dedup_ids).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// A fingerprint of all that is in force, secrets apart.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut value = serde_json::to_value(self).expect("a configuration must be plain data");
+        if let Some(properties) = value.pointer_mut("/kafka/properties") {
+            let names = properties.as_object().map(|p| p.keys().cloned().collect::<Vec<_>>());
+            *properties = names.into();
+        }
+        xxh3_64(value.to_string().as_bytes())
+    }
+
+    fn validate_codes(&self) -> Result<(), Invalid> {
+        let fits = |name: &str| (1..=256).contains(&name.len());
+        match self.codes.iter().find(|(code, name)| !fits(code) || !fits(name)) {
+            Some((code, name)) => {
+                let key = format!("codes.{code}");
+                Err(Invalid::new(key, format!("{name:?}"), "a code and a name of 1 to 256 bytes"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 impl Invalid {
     pub fn new(
         key: impl Into<String>,
@@ -22,5 +114,10 @@ impl Invalid {
         allowed: impl Into<String>,
     ) -> Self {
         Self { key: key.into(), value: value.to_string(), allowed: allowed.into() }
+    }
+
+    /// The same, with the key seen from the section above.
+    fn below(self, section: &str) -> Self {
+        Self { key: format!("{section}.{}", self.key), ..self }
     }
 }

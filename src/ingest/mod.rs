@@ -2,6 +2,7 @@
 //! one rejection, and nothing else can happen to it.
 
 pub mod dead_letter;
+pub mod files;
 pub mod format;
 pub mod kafka;
 pub mod order;

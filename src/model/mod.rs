@@ -4,6 +4,7 @@
 
 mod account;
 mod batch;
+mod bounds;
 mod interaction;
 mod params;
 mod rejection;

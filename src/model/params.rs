@@ -2,78 +2,126 @@
 
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
 const DAY_MS: i64 = 86_400_000;
 
-/// Every constant of the model (SCORING; the same names as `PARAMS` of the reference).
-#[derive(Clone, Debug, PartialEq)]
+/// Every constant of the scoring model. Weights are policy, not science: see docs/scoring.md.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Params {
-    /// Width of a bucket.
+    /// Width of a bucket, the grain of time in which acts are capped.
+    #[schemars(schema_with = "millis")]
     pub bucket_ms: i64,
-    /// Half-life `H` of credit.
+    /// Half-life of credit: after it, what a fan did counts half.
+    #[schemars(schema_with = "millis")]
     pub half_life_ms: i64,
-    /// Exponent `p` that makes credit concave; units decay with half-life `p·H`.
+    /// Exponent that makes a fan's credit concave, 0.1 to 1; units fade with exponent times the
+    /// half-life.
     pub exponent: f64,
-    /// Most units that one actor earns an influencer in a bucket.
+    /// Most units that one actor earns an influencer in a bucket, a multiple of 1/4 up to 3.75.
     pub cap: f64,
-    /// Most outbound units of an account in a bucket.
+    /// Most units of an account's own acts on others in a bucket, a multiple of 1/4 up to 63.75.
     pub outbound_cap: f64,
-    /// Buckets that can still be added to; older events are `too_old`.
+    /// Buckets that can still be added to; older events are rejected as `too_old`.
     pub ring_buckets: i64,
-    /// Silent pseudo-audience `n0`, in fan-units.
+    /// Silent pseudo-audience in fan-units, so that 3 of 4 does not beat 300 of 1000.
     pub pseudo_audience: f64,
+    /// Units of one act, by its kind.
     pub weights: Weights,
+    /// Buckets for which an act may move a later conversion. Not used yet: conversions are not
+    /// scored.
     pub exposure_buckets: i64,
-    /// Buckets over which fans are counted.
+    /// Ended buckets over which fans and momentum are counted.
     pub active_buckets: i64,
+    /// Ended buckets from which lift is computed. Not used yet: conversions are not scored.
     pub evidence_buckets: i64,
+    /// Buckets that an actor's level of activity looks back on. Not used yet.
     pub level_buckets: i64,
+    /// Pseudo-conversions that steady the pace of a bucket. Not used yet.
     pub pace_conversions: f64,
+    /// Passes in which the effects of accounts are separated. Not used yet.
     pub joint_passes: u32,
+    /// Accounts wrongly called proven, on average, of those called so. Not used yet.
     pub false_discovery_rate: f64,
+    /// Rate ratio above which an effect counts as proven. Not used yet.
     pub margin: f64,
+    /// Exposed conversions that an account needs to be tested. Not used yet.
     pub min_conversions: f64,
+    /// Half-life of a touch in attribution. Not used yet.
+    #[schemars(schema_with = "millis")]
     pub attribution_half_life_ms: i64,
+    /// How long before a conversion a touch counts. Not used yet.
+    #[schemars(schema_with = "millis")]
     pub lookback_ms: i64,
+    /// Weight of nobody in attribution. Not used yet.
     pub organic: f64,
+    /// Touches that share a conversion at most. Not used yet.
     pub max_touches: u32,
+    /// Where each part of the score reaches half of its points.
     pub half_saturation: HalfSaturation,
+    /// Most points of each part of the score; together at most 100.
     pub points: Points,
-    /// How late an event may be without being counted as late.
+    /// How late an event may be; a bucket is closed when its end is this long ago.
+    #[schemars(schema_with = "millis")]
     pub grace_ms: i64,
-    /// Silence after which a run ends and segments are forgotten.
+    /// Silence, in buckets, after which an actor starts from zero and its segments are forgotten.
     pub retention_buckets: i64,
+    /// Currency code to its rate in the base currency, such as {EUR: 1.08}. Not used yet.
     pub currencies: BTreeMap<String, f64>,
+    /// How long after a sale a refund takes it back. Not used yet.
+    #[schemars(schema_with = "millis")]
     pub refund_window_ms: i64,
 }
 
-/// Units of one act, by kind.
-#[derive(Clone, Debug, PartialEq)]
+/// Units of one act, by kind: amplify and relate in multiples of 1/4, like and view of 1/20.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Weights {
+    /// Amplify.
     pub retweet: f64,
+    /// Amplify.
     pub quote: f64,
+    /// Amplify.
     pub share: f64,
+    /// Amplify; not an outbound act.
     pub click: f64,
+    /// Relate.
     pub reply: f64,
+    /// Relate.
     pub mention: f64,
+    /// Popularity only.
     pub like: f64,
+    /// Popularity only.
     pub view: f64,
 }
 
 /// Where each part of the score reaches half of its points.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct HalfSaturation {
+    /// Share of the audience that amplifies.
     pub amplify: f64,
+    /// Share of the audience that talks with the account.
     pub relate_in: f64,
+    /// The account's own acts on others, fan-units.
     pub relate_out: f64,
+    /// Proven conversions per conversion of the segment. Not used yet.
     pub convert: f64,
+    /// Followers gained, likes and views per fan-unit of the audience.
     pub popularity: f64,
 }
 
 /// Most points of each part of the score.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Points {
+    /// For being passed on.
     pub amplify: f64,
+    /// For talking with the audience, both ways.
     pub relate: f64,
+    /// For proven conversions; 0 are given until conversions are scored.
     pub convert: f64,
 }
 
@@ -146,4 +194,9 @@ impl Default for Points {
     fn default() -> Self {
         Self { amplify: 30.0, relate: 25.0, convert: 45.0 }
     }
+}
+
+/// Whole milliseconds; the configuration file may write a duration instead.
+fn millis(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["integer", "string"], "format": "ms" })
 }

@@ -17,6 +17,19 @@ struct Cursor<'a> {
     at: usize,
 }
 
+#[derive(Clone, Copy)]
+enum Name {
+    Id,
+    Kind,
+    Time,
+    Actor,
+    Target,
+    Code,
+    Value,
+    Segments,
+    Unread,
+}
+
 enum Token<'a> {
     Text(&'a str),
     Integer(&'a str, i64),
@@ -33,23 +46,23 @@ pub(super) fn fields<'a>(text: &'a str, batch: &mut Batch<'a>) -> Result<Fields<
     loop {
         cursor.skip_space();
         cursor.expect(b'"')?;
-        let name = cursor.string_rest()?;
+        let name = cursor.name_rest()?;
         cursor.skip_space();
         cursor.expect(b':')?;
         cursor.skip_space();
-        if name == "segments" {
+        if let Name::Segments = name {
             cursor.segments(&mut fields, batch)?;
         } else {
             let token = cursor.token()?;
             match name {
-                "id" => fields.id = token.digits_or_text()?,
-                "kind" => fields.kind = token.text()?,
-                "time" => fields.time = token.time()?,
-                "actor" => fields.actor = token.text()?,
-                "target" => fields.target = token.text()?,
-                "code" => fields.code = token.text()?,
-                "value" => fields.value = token.amount()?,
-                _ => {}
+                Name::Id => fields.id = token.digits_or_text()?,
+                Name::Kind => fields.kind = token.text()?,
+                Name::Time => fields.time = token.time()?,
+                Name::Actor => fields.actor = token.text()?,
+                Name::Target => fields.target = token.text()?,
+                Name::Code => fields.code = token.text()?,
+                Name::Value => fields.value = token.amount()?,
+                Name::Segments | Name::Unread => {}
             }
         }
         cursor.skip_space();
@@ -130,7 +143,31 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The name of a field, whose opening quote was just read.
+    ///
+    /// Known names are told by comparison and not by the search for their end: the processor
+    /// foresees which comes next and how long it is, and need not wait for the search.
+    fn name_rest(&mut self) -> Result<Name, Unfamiliar> {
+        let rest = self.text.as_bytes().get(self.at..).ok_or(Unfamiliar)?;
+        let (name, length) = match rest {
+            [b'i', b'd', b'"', ..] => (Name::Id, 3),
+            [b'k', b'i', b'n', b'd', b'"', ..] => (Name::Kind, 5),
+            [b't', b'i', b'm', b'e', b'"', ..] => (Name::Time, 5),
+            [b'a', b'c', b't', b'o', b'r', b'"', ..] => (Name::Actor, 6),
+            [b't', b'a', b'r', b'g', b'e', b't', b'"', ..] => (Name::Target, 7),
+            [b's', b'e', b'g', b'm', b'e', b'n', b't', b's', b'"', ..] => (Name::Segments, 9),
+            [b'c', b'a', b'm', b'p', b'a', b'i', b'g', b'n', b'"', ..] => (Name::Unread, 9),
+            [b'p', b'o', b's', b't', b'"', ..] => (Name::Unread, 5),
+            [b'c', b'o', b'd', b'e', b'"', ..] => (Name::Code, 5),
+            [b'v', b'a', b'l', b'u', b'e', b'"', ..] => (Name::Value, 6),
+            _ => return self.string_rest().map(|_| Name::Unread),
+        };
+        self.at += length;
+        Ok(name)
+    }
+
     /// The string whose opening quote was just read.
+    #[inline]
     fn string_rest(&mut self) -> Result<&'a str, Unfamiliar> {
         let rest = self.text.get(self.at..).ok_or(Unfamiliar)?;
         let length = plain_prefix(rest.as_bytes());

@@ -229,6 +229,23 @@ fn the_scanner_knows_the_common_shapes() {
     }
 }
 
+#[test]
+fn the_scanner_leaves_the_rest_to_the_general_decoder() {
+    for text in [
+        "{}",
+        r#"{"kind":"li\u006be"}"#,
+        r#"{"time":18446744073709551616}"#,
+        r#"{"value":1.5}"#,
+        r#"{"value":1e3}"#,
+        r#"{"value":-1}"#,
+        r#"{"post":{}}"#,
+        r#"{"actor":1}"#,
+    ] {
+        let scanned = scan::fields(text, &mut Batch::default());
+        assert_eq!(scanned.err(), Some(scan::Unfamiliar), "{text}");
+    }
+}
+
 /// JSON-like text: mostly right events, with fields repeated, of wrong types, or odd.
 fn event() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec![

@@ -1,0 +1,90 @@
+//! The arguments of each command, checked by their types.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::config::Duration;
+
+/// `sillage demo`
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// Recorded streams to feed instead of the synthetic campaign (.gz and .zst as well).
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Seconds of event time that pass in a second.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub speed: Option<f64>,
+    /// End after this long with the ranking printed, such as 30s; without it, run until Ctrl-C.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub duration: Option<Duration>,
+}
+
+/// `sillage replay`
+#[derive(Clone, Debug, Args)]
+pub struct Replay {
+    /// Events, one JSON object a line or CSV with a header (.gz and .zst as well, - for stdin).
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// How the ranking is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: OutputFormat,
+    /// Only this segment.
+    #[arg(long)]
+    pub segment: Option<String>,
+    /// Only the first N influencers of a segment.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Names of CSV columns where they differ, such as actor=user,target=author,time=at.
+    #[arg(long, value_name = "FIELD=COLUMN,…", value_delimiter = ',', value_parser = column)]
+    pub columns: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    #[default]
+    Table,
+    Json,
+}
+
+/// `sillage generate`
+#[derive(Clone, Debug, Args)]
+pub struct Generate {
+    /// The same seed makes the same events.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// People in the campaign.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(10..=50_000_000))]
+    pub people: u32,
+    /// Days that the campaign lasts.
+    #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u32).range(1..=3_660))]
+    pub days: u32,
+    /// File to write, one JSON object a line; - is standard output.
+    #[arg(long, value_name = "FILE", default_value = "-", conflicts_with_all = ["kafka", "topic"])]
+    pub out: PathBuf,
+    /// Brokers to write to instead of a file, such as 127.0.0.1:9092.
+    #[arg(long, value_name = "HOST:PORT", requires = "topic")]
+    pub kafka: Option<String>,
+    /// Topic to write to, keyed by actor.
+    #[arg(long, requires = "kafka")]
+    pub topic: Option<String>,
+    /// Events a second at most; without it, as fast as they are taken.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub rate: Option<f64>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("a number above 0 is needed".into()),
+    }
+}
+
+fn column(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((field, column)) if !field.is_empty() && !column.is_empty() => {
+            Ok((field.into(), column.into()))
+        }
+        _ => Err("FIELD=COLUMN is needed, such as actor=user".into()),
+    }
+}

@@ -1,0 +1,99 @@
+//! The command line: what can be asked for, and with which exit code it ends.
+//!
+//! Invariant: arguments and configuration are whole before anything else is touched.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, LoadError, Source};
+
+/// Ended as asked.
+const CLEAN: u8 = 0;
+/// Failed while running.
+const FAILED: u8 = 1;
+/// Wrong arguments or configuration.
+const USAGE: u8 = 64;
+
+const CONFIG: &str = "config/sillage.yaml";
+
+const EXAMPLES: &str = "\
+Examples:
+  sillage demo                                   the whole daemon, nothing to install
+  sillage run --config config/sillage.yaml       the daemon on your Kafka
+  SILLAGE__KAFKA__BROKERS=127.0.0.1:9092 SILLAGE__KAFKA__TOPICS=interactions sillage run
+  sillage replay events.ndjson.gz --limit 10     the ranking of a recorded stream
+  sillage generate --people 2000 --days 30 --out events.ndjson
+  sillage check                                  what the configuration amounts to";
+
+/// Rolling influence scores per audience segment: Kafka in, Prometheus metrics out.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// Configuration file [default: config/sillage.yaml, if it is there].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the configuration and print what it amounts to.
+    Check,
+    /// Print every configuration key with its default and what it means.
+    Reference,
+}
+
+/// Why the process does not end clean.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Usage(#[from] LoadError),
+    #[error("{0:#}")]
+    Running(anyhow::Error),
+}
+
+/// Does what the arguments ask for.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return told(&error),
+    };
+    match dispatch(&cli) {
+        Ok(()) => CLEAN.into(),
+        Err(failure) => {
+            eprintln!("sillage: {failure}");
+            match failure {
+                Failure::Usage(_) => USAGE.into(),
+                Failure::Running(_) => FAILED.into(),
+            }
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Check => super::check::check(&configuration(cli)?).map_err(Failure::Running),
+        Command::Reference => super::check::reference().map_err(Failure::Running),
+    }
+}
+
+fn configuration(cli: &Cli) -> Result<Config, LoadError> {
+    let source = match &cli.config {
+        Some(file) => Source::Given(file.clone()),
+        None => Source::Usual(CONFIG.into()),
+    };
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    crate::config::load(&source, variables)
+}
+
+/// Help and version are answers, all else is wrong usage.
+fn told(error: &clap::Error) -> ExitCode {
+    // Nothing is left to be told when the terminal is gone.
+    _ = error.print();
+    if error.use_stderr() { USAGE.into() } else { CLEAN.into() }
+}

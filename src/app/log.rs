@@ -1,0 +1,61 @@
+//! Where the daemon's own words go: standard error, as text or JSON.
+
+use std::io::IsTerminal;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Invalid;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How a line is written: text, or json for machines.
+    pub format: Format,
+    /// What is said: error, warn, info, debug or trace, or by part as in info,librdkafka=debug.
+    /// The variable `RUST_LOG` wins.
+    pub level: String,
+}
+
+/// See [`Config::format`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Config {
+    pub(crate) fn validate(&self) -> Result<(), Invalid> {
+        if EnvFilter::try_new(&self.level).is_ok() && !self.level.trim().is_empty() {
+            return Ok(());
+        }
+        let allowed = "error, warn, info, debug or trace, or by part as in info,librdkafka=debug";
+        Err(Invalid::new("level", &self.level, allowed))
+    }
+}
+
+/// Starts logging; called once, before anything is said.
+pub fn start(config: &Config) -> anyhow::Result<()> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(rules) if !rules.is_empty() => EnvFilter::try_new(rules)?,
+        _ => EnvFilter::try_new(&config.level)?,
+    };
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let started = match config.format {
+        Format::Text => lines.with_target(false).try_init(),
+        Format::Json => lines.json().flatten_event(true).try_init(),
+    };
+    started.map_err(anyhow::Error::from_boxed)
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { format: Format::Text, level: "info".into() }
+    }
+}

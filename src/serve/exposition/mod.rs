@@ -1,0 +1,131 @@
+//! `/metrics`: scores written from the view, the daemon's own metrics from a registry.
+//!
+//! Invariant: a view is written once in each format, whoever and how many read it, and nothing
+//! that left the view is written again.
+
+pub mod catalogue;
+mod gzip;
+mod labels;
+mod negotiation;
+mod own;
+mod plan;
+mod reference;
+mod rendered;
+#[cfg(test)]
+pub(crate) mod sample;
+mod scores;
+mod selection;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use prometheus::{Histogram, Registry};
+
+pub use negotiation::{format, gzip};
+pub use reference::{SECTIONS, reference};
+pub use writer::Format;
+
+use self::plan::Plan;
+use self::rendered::Rendered;
+use self::selection::Selection;
+use super::config::ExportConfig;
+use crate::clock;
+use crate::model::Params;
+use crate::view::{View, Views};
+
+/// Writes metrics. Shared by all who scrape; a scrape blocks for the time of writing.
+pub struct Exposition {
+    views: Views,
+    registry: Registry,
+    model: Vec<u8>,
+    render_seconds: Histogram,
+    selection: Mutex<Selection>,
+    planned: Mutex<Planned>,
+    prometheus: Mutex<Rendered>,
+    open_metrics: Mutex<Rendered>,
+}
+
+/// The plan for the newest view, and since when there is one.
+struct Planned {
+    plan: Option<Arc<Plan>>,
+    since: Instant,
+}
+
+impl Exposition {
+    /// `render_seconds` is told how long the score families of a view took to write.
+    #[must_use]
+    pub fn new(
+        config: &ExportConfig,
+        params: &Params,
+        views: Views,
+        registry: Registry,
+        render_seconds: Histogram,
+    ) -> Self {
+        Self {
+            views,
+            registry,
+            model: scores::model_labels(params),
+            render_seconds,
+            selection: Mutex::new(Selection::new(config)),
+            planned: Mutex::new(Planned { plan: None, since: clock::instant() }),
+            prometheus: Mutex::default(),
+            open_metrics: Mutex::default(),
+        }
+    }
+
+    /// Decides what of the view is exported. Has to be told of every view, so that hysteresis
+    /// counts views and not scrapes; never waits for one that writes.
+    pub fn observe(&self, view: Arc<View>) {
+        let mut selection = self.selection.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(plan) = selection.advance(view) else { return };
+        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        *planned = Planned { plan: Some(Arc::new(plan)), since: clock::instant() };
+    }
+
+    /// Time since the newest view came.
+    #[must_use]
+    pub fn view_age(&self) -> std::time::Duration {
+        let planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        clock::instant().saturating_duration_since(planned.since)
+    }
+
+    /// The whole body, in two pieces: what is shared between readers, and what is not.
+    pub fn scrape(&self, format: Format, compressed: bool) -> std::io::Result<[Bytes; 2]> {
+        let mut own = Vec::with_capacity(32 * 1024);
+        own::write(&mut own, format, &self.registry.gather());
+        if format == Format::OpenMetrics {
+            own.extend_from_slice(b"# EOF\n");
+        }
+        let plan = self.plan();
+        let rendered = match format {
+            Format::Prometheus => &self.prometheus,
+            Format::OpenMetrics => &self.open_metrics,
+        };
+        let mut rendered = rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        if rendered.sequence() < Some(plan.view.sequence) {
+            let timer = self.render_seconds.start_timer();
+            rendered
+                .renew(plan.view.sequence, |out| scores::write(out, format, &plan, &self.model));
+            timer.observe_duration();
+        }
+        if !compressed {
+            return Ok([rendered.text(), own.into()]);
+        }
+        let front = rendered.compressed()?;
+        drop(rendered);
+        let end = front.end(&own)?;
+        Ok([Bytes::from_owner(rendered::Shared(front)), end.into()])
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        // The view that was current before anyone observed one, or one that was not announced.
+        self.observe(self.views.current());
+        let planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(planned.plan.as_ref().expect("the view just observed must have a plan"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

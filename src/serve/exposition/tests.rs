@@ -1,0 +1,111 @@
+//! Whole scrapes, in both formats.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use super::sample::{segment, view};
+use super::*;
+use crate::model::SegmentStandings;
+
+fn exposition(segments: Vec<SegmentStandings>) -> Exposition {
+    let views = Views::default();
+    views.publish(view(1, segments));
+    let seconds = prometheus::HistogramOpts::new("sillage_scrape_render_seconds", "Time.");
+    let seconds = Histogram::with_opts(seconds).unwrap();
+    Exposition::new(&ExportConfig::default(), &Params::default(), views, Registry::new(), seconds)
+}
+
+fn scraped(of: &Exposition, format: Format) -> String {
+    let pieces = of.scrape(format, false).unwrap();
+    String::from_utf8(pieces.concat()).unwrap()
+}
+
+#[test]
+fn every_catalogued_score_family_is_written_and_no_other() {
+    let of = exposition(vec![segment("s", &[("ana", 60.0), ("bob", 30.0)])]);
+    let said = scraped(&of, Format::Prometheus);
+    let written: BTreeSet<_> = said
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(['{', ' ']).next())
+        .collect();
+    let catalogued: BTreeSet<_> = catalogue::SCORES.families.iter().map(|f| f.name).collect();
+    assert_eq!(written, catalogued);
+}
+
+#[test]
+fn samples_say_where_an_influencer_stands() {
+    let of = exposition(vec![segment("fr/été", &[("ana", 60.0), ("bob", 30.0)])]);
+    let said = scraped(&of, Format::Prometheus);
+    let who = r#"segment="fr/été",influencer="bob""#;
+    for line in [
+        format!("sillage_influence_score{{{who}}} 30.0"),
+        format!(r#"sillage_influence_points{{{who},part="amplify"}} 30.0"#),
+        format!(r#"sillage_influence_points{{{who},part="convert"}} 0.0"#),
+        format!("sillage_influence_rank{{{who}}} 2"),
+        format!("sillage_influence_share_ratio{{{who}}} 0.3"),
+        format!("sillage_active_fans{{{who}}} 17"),
+        format!(r#"sillage_label_info{{{who},label="quiet"}} 1"#),
+        r#"sillage_segment_leader_info{segment="fr/été",influencer="ana"} 1"#.into(),
+        r#"sillage_segment_influencers{segment="fr/été"} 2.0"#.into(),
+        r#"sillage_series_exported{family="sillage_influence_points"} 6"#.into(),
+        r#"sillage_series_suppressed{family="sillage_influence_score"} 0"#.into(),
+        r#"sillage_model_info{version="v2",half_life="7d",exponent="0.5",cap="3"} 1"#.into(),
+        "sillage_series_limit 100000".into(),
+    ] {
+        assert!(said.lines().any(|l| l == line), "{line}\nin\n{said}");
+    }
+    let concentration = (60.0 * 60.0 + 30.0 * 30.0) / (90.0 * 90.0);
+    let line = format!("sillage_segment_concentration_ratio{{segment=\"fr/été\"}} {concentration}");
+    assert!(said.contains(&line), "{line}");
+}
+
+#[test]
+fn exported_series_are_counted_as_they_are() {
+    let of = exposition(vec![segment("s", &[("ana", 60.0)]), segment("nobody", &[])]);
+    let said = scraped(&of, Format::Prometheus);
+    for (family, _) in scores::PER_INFLUENCER.iter().chain(&scores::PER_SEGMENT) {
+        let series = said.lines().filter(|l| l.starts_with(&format!("{}{{", family.name))).count();
+        let line = format!("sillage_series_exported{{family=\"{}\"}} {series}\n", family.name);
+        assert!(said.contains(&line), "{line}");
+    }
+}
+
+#[test]
+fn an_empty_view_is_no_nan() {
+    let of = exposition(vec![segment("nobody", &[])]);
+    let said = scraped(&of, Format::Prometheus);
+    assert!(!said.lines().any(|l| l.ends_with("NaN") || l.ends_with("Inf")), "{said}");
+    assert!(said.contains("sillage_segment_concentration_ratio{segment=\"nobody\"} 0.0\n"));
+}
+
+#[test]
+fn open_metrics_ends_with_eof_and_names_families_without_suffix() {
+    let said = scraped(&exposition(vec![]), Format::OpenMetrics);
+    assert!(said.ends_with("# EOF\n"), "{said}");
+    assert!(said.contains("# TYPE sillage_label info\n"), "{said}");
+    assert!(!scraped(&exposition(vec![]), Format::Prometheus).contains("# EOF"));
+}
+
+#[test]
+fn a_view_is_written_once_for_all_readers() {
+    let of = exposition(vec![segment("s", &[("ana", 60.0)])]);
+    let first = of.scrape(Format::Prometheus, false).unwrap();
+    let second = of.scrape(Format::Prometheus, false).unwrap();
+    assert_eq!(first[0].as_ptr(), second[0].as_ptr());
+    of.views.publish(view(2, vec![segment("s", &[("ana", 61.0)])]));
+    let third = of.scrape(Format::Prometheus, false).unwrap();
+    assert_ne!(first[0], third[0]);
+    assert_eq!(of.render_seconds.get_sample_count(), 2);
+}
+
+#[test]
+fn compressed_reads_the_same() {
+    let of = exposition(vec![segment("s", &[("ana", 60.0)])]);
+    for format in [Format::Prometheus, Format::OpenMetrics] {
+        let pieces = of.scrape(format, true).unwrap().concat();
+        let mut read = String::new();
+        flate2::read::GzDecoder::new(&pieces[..]).read_to_string(&mut read).unwrap();
+        assert_eq!(read, scraped(&of, format));
+    }
+}

@@ -1,0 +1,153 @@
+//! A server on a free port, with a view made by hand.
+
+#![allow(clippy::unwrap_used, reason = "part of a test")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::Registry;
+use serde_json::{Value, json};
+use sillage::model::{Label, Lift, Params, RING, SegmentStandings, Standing};
+use sillage::serve::{Build, Config, Error, ExportConfig, LogMessages, Parts, Readiness, Server};
+use sillage::view::{View, Views};
+use tokio::runtime::Runtime;
+
+pub(crate) struct Serving {
+    runtime: Runtime,
+    server: Option<Server>,
+    address: SocketAddr,
+    pub(crate) readiness: Readiness,
+}
+
+pub(crate) struct Headers(ureq::http::HeaderMap);
+
+impl Headers {
+    /// The value of a header, empty without one.
+    pub(crate) fn of(&self, name: &str) -> &str {
+        self.0.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+}
+
+impl Serving {
+    pub(crate) fn start(segments: Vec<SegmentStandings>) -> Self {
+        Self::with(&Config::default(), segments)
+    }
+
+    /// On any free port, whatever the configuration says.
+    pub(crate) fn with(config: &Config, segments: Vec<SegmentStandings>) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let readiness = Readiness::default();
+        let config = Config { listen: "127.0.0.1:0".into(), ..config.clone() };
+        let parts = parts(segments, readiness.clone());
+        LogMessages::register(&parts.registry).unwrap();
+        let server =
+            Server::start(runtime.handle(), &config, &ExportConfig::default(), parts).unwrap();
+        assert!(server.is_running());
+        Self { runtime, address: server.address(), server: Some(server), readiness }
+    }
+
+    pub(crate) fn second(&self, config: &Config) -> Result<Server, Error> {
+        let parts = parts(vec![], Readiness::default());
+        Server::start(self.runtime.handle(), config, &ExportConfig::default(), parts)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn stop(&mut self, within: Duration) {
+        let server = self.server.take().unwrap();
+        self.runtime.block_on(server.stop(within));
+    }
+
+    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, Headers, String) {
+        let mut answer = self.ask(path, headers);
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().read_to_string().unwrap();
+        (status, Headers(answer.headers().clone()), body)
+    }
+
+    pub(crate) fn bytes(&self, path: &str, headers: &[(&str, &str)]) -> (Headers, Vec<u8>) {
+        let mut answer = self.ask(path, headers);
+        let body = answer.body_mut().read_to_vec().unwrap();
+        (Headers(answer.headers().clone()), body)
+    }
+
+    pub(crate) fn json(&self, path: &str) -> Value {
+        serde_json::from_str(&self.get(path, &[]).2).unwrap()
+    }
+
+    /// What comes back for the bytes of a request.
+    pub(crate) fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn ask(&self, path: &str, headers: &[(&str, &str)]) -> ureq::http::Response<ureq::Body> {
+        let mut request = ureq::get(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.config().http_status_as_error(false).build().call().unwrap()
+    }
+}
+
+fn parts(segments: Vec<SegmentStandings>, readiness: Readiness) -> Parts {
+    let views = Views::default();
+    views.publish(View { sequence: 1, as_of_ms: 1_700_000_000_000, complete: true, segments });
+    let status = || {
+        let said = json!({ "lag_records": 12, "ready": "never" });
+        said.as_object().cloned().unwrap_or_default()
+    };
+    Parts {
+        views,
+        registry: Registry::new(),
+        params: Params::default(),
+        readiness,
+        status: Arc::new(status),
+        build: Build { version: "1.2.3".into(), ..Build::default() },
+    }
+}
+
+/// A segment of influencers in the order of rank, by name and score.
+pub(crate) fn segment(name: &str, ranked: &[(&str, f64)]) -> SegmentStandings {
+    SegmentStandings {
+        segment: name.into(),
+        active_audience: 120.5,
+        conversions: 4,
+        organic_conversions: 1.5,
+        organic_value: 30.0,
+        influencers: ranked.iter().map(|(name, score)| standing(name, *score)).collect(),
+    }
+}
+
+fn standing(influencer: &str, score: f64) -> Standing {
+    Standing {
+        influencer: influencer.into(),
+        label: Label::Quiet,
+        amplify_share: score / 100.0,
+        relate_share: 0.01,
+        outbound: 2.5,
+        active_fans: 17,
+        fans_by_bucket: ([1, 2, 3, 4, 5, 6, 7, 8], RING - 1),
+        momentum: 1.25,
+        attributed_conversions: 0.0,
+        attributed_value: 0.0,
+        lift: Lift::NONE,
+        incremental_conversions: 0.0,
+        incremental_low: 0.0,
+        incremental_high: 0.0,
+        proven_conversions: 0.0,
+        amplify_points: score,
+        relate_points: 0.0,
+        convert_points: 0.0,
+        score,
+        followers_gained: 40,
+        popularity: 12.5,
+    }
+}
