@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use fail::fail_point;
 use prometheus::Registry;
 use tokio::runtime::Runtime;
 
@@ -145,6 +146,7 @@ impl Daemon {
     pub(super) fn end(mut self) -> anyhow::Result<()> {
         self.readiness.set("draining", Some("told to stop".into()));
         self.dead_letters.stop_blocking();
+        fail_point!("drain");
         let cuts = self.owners.drain(within(DRAIN_WITHIN));
         self.pulse.last(&cuts);
         let mut late = Vec::new();
