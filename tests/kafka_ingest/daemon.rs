@@ -16,7 +16,7 @@ use sillage::rank::ScoreBook;
 
 use crate::support::kafka::poll;
 
-pub(crate) const WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const WITHIN: Duration = Duration::from_mins(1);
 
 pub(crate) struct Daemon {
     pub(crate) consumer: Consumer,
