@@ -44,7 +44,7 @@ fn code() -> Vec<PathBuf> {
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = path.as_ref();
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fs::read_to_string(path).expect(&path.display().to_string())
 }
 
 /// The text without its unit tests.
