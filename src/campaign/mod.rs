@@ -12,5 +12,5 @@ mod tests;
 
 pub use event::Event;
 pub use load::{Load, LoadEvent, LoadEvents};
-pub use plan::{Invalid, Plan};
+pub use plan::Plan;
 pub use world::{AccountTruth, Campaign, Truth};

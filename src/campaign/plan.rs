@@ -1,5 +1,7 @@
 //! How large a campaign is and when it takes place.
 
+use crate::config::Invalid;
+
 const DAY_MS: i64 = 86_400_000;
 
 /// What a campaign is made from; equal plans give equal events.
@@ -13,15 +15,6 @@ pub struct Plan {
     pub start_ms: i64,
 }
 
-/// A plan that no campaign can be made from.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {value} is not allowed, it must be {allowed}")]
-pub struct Invalid {
-    pub key: &'static str,
-    pub value: String,
-    pub allowed: &'static str,
-}
-
 impl Default for Plan {
     fn default() -> Self {
         Self { seed: 1, people: 20_000, days: 45, start_ms: 20_000 * DAY_MS }
@@ -29,20 +22,20 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Largest audience; two bytes a person and account are kept.
-    pub const PEOPLE_MAX: u32 = 10_000_000;
+    /// Largest audience; 24 bytes of each person are kept.
+    pub const PEOPLE_MAX: u32 = 50_000_000;
+    pub const DAYS_MAX: u16 = 3_660;
 
     pub fn validate(&self) -> Result<(), Invalid> {
-        let range =
-            |key, value: i64, allowed| Err(Invalid { key, value: value.to_string(), allowed });
         if !(1..=Self::PEOPLE_MAX).contains(&self.people) {
-            return range("people", self.people.into(), "from 1 to 10000000");
+            return Err(Invalid::new("people", self.people, "from 1 to 50000000"));
         }
-        if !(1..=3650).contains(&self.days) {
-            return range("days", self.days.into(), "from 1 to 3650");
+        if !(1..=Self::DAYS_MAX).contains(&self.days) {
+            return Err(Invalid::new("days", self.days, "from 1 to 3660"));
         }
         if self.start_ms < 0 || self.start_ms % DAY_MS != 0 || self.start_ms > 100_000 * DAY_MS {
-            return range("start_ms", self.start_ms, "midnight of a day from 1970 to 2243");
+            let allowed = "midnight of a day from 1970 to 2243";
+            return Err(Invalid::new("start_ms", self.start_ms, allowed));
         }
         Ok(())
     }

@@ -99,7 +99,7 @@ fn impossible_plans_are_refused() {
         (Plan { start_ms: -DAY_MS, ..small(1) }, "start_ms"),
         (Plan { start_ms: 1, ..small(1) }, "start_ms"),
     ] {
-        assert_eq!(Campaign::new(plan).err().map(|e| e.key), Some(key));
+        assert_eq!(Campaign::new(plan).err().unwrap().key, key);
     }
 }
 

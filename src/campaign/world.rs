@@ -7,7 +7,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::{Event, Invalid, Plan};
+use super::{Event, Plan};
+use crate::config::Invalid;
 use crate::model::Kind;
 
 const DAY_MS: i64 = 86_400_000;

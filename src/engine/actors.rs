@@ -5,6 +5,7 @@
 use super::arena::Arena;
 use super::blocks::Block;
 use super::index::Index;
+use super::prefetch::prefetch;
 use super::segments::{SegmentId, SetId};
 use super::units::{Quarters, Run, Steps};
 use crate::model::AccountKey;
@@ -201,8 +202,15 @@ impl Actors {
         self.records.live() * ACTOR_BYTES + self.members.live() * size_of::<Member>()
     }
 
-    /// Reads the place of the index where `key` starts, so that a search finds it in the cache.
-    pub(super) fn touch(&self, key: AccountKey) -> u32 {
-        self.index.touch(key.0)
+    /// Asks for the place of the index where a search for `key` starts.
+    pub(super) fn prefetch_index(&self, key: AccountKey) {
+        self.index.prefetch(key.0);
+    }
+
+    /// Asks for the record of `key`.
+    pub(super) fn prefetch(&self, key: AccountKey) {
+        if let Some(at) = self.index.candidate(key.0) {
+            prefetch(self.get(at));
+        }
     }
 }

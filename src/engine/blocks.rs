@@ -4,6 +4,7 @@
 
 use super::arena::Arena;
 use super::entry::{Entry, Key};
+use super::prefetch::prefetch;
 
 /// Entries that one actor keeps at most; the coldest makes room.
 pub(super) const MAX_ENTRIES: u16 = 4096;
@@ -52,6 +53,20 @@ impl Blocks {
     pub(super) fn find(&self, block: Block, key: Key) -> Option<u16> {
         let at = self.keys(block).iter().position(|k| *k == key)?;
         u16::try_from(at).ok()
+    }
+
+    /// Asks for the keys of a block.
+    pub(super) fn prefetch_keys(&self, block: Block) {
+        if let Some(key) = self.keys(block).first() {
+            prefetch(key);
+        }
+    }
+
+    /// Asks for the entry of `key`.
+    pub(super) fn prefetch(&self, block: Block, key: Key) {
+        if let Some(at) = self.find(block, key) {
+            prefetch(self.entry(block, at));
+        }
     }
 
     pub(super) fn keys(&self, block: Block) -> &[Key] {

@@ -5,7 +5,7 @@
 
 use crate::model::{Params, RING, RING_BUCKETS};
 
-/// Half-lives after which the landmark moves on: `2^400` leaves a wide margin to overflow.
+/// Half-lives from a landmark to the next: `2^400` leaves a wide margin to overflow.
 const LANDMARK_HALF_LIVES: i64 = 400;
 
 /// `2^(ms / half_life)`: whole half-lives and the remainder apart, so that one half-life more is
@@ -27,6 +27,8 @@ pub(super) struct Decay {
     half_life_ms: i64,
     bucket_ms: i64,
     landmark_bucket: u32,
+    /// Buckets from a landmark to the next.
+    landmark_buckets: u32,
     /// `2^((b - landmark)·B/H)` of the buckets seen last, at `b mod RING`.
     weights: [(u32, f64); RING],
 }
@@ -44,6 +46,7 @@ impl Decay {
             half_life_ms: params.half_life_ms,
             bucket_ms: params.bucket_ms,
             landmark_bucket: 0,
+            landmark_buckets: landmark_buckets(params),
             weights: [(u32::MAX, 0.0); RING],
         }
     }
@@ -71,13 +74,15 @@ impl Decay {
         }
     }
 
-    /// Makes `bucket` the newest. Moves the landmark there when sums would grow too large to
-    /// refer to the old one, and gives the factor by which every sum must then be multiplied.
+    /// Makes `bucket` the newest. Landmarks lie on a grid, so that they, and with them the last
+    /// bit of a sum, do not depend on which event came first; when `bucket` is past the next one,
+    /// gives the factor by which every sum must then be multiplied.
     pub(super) fn advance(&mut self, bucket: u32) -> Option<f64> {
-        let elapsed = self.since_landmark_ms(bucket);
-        let moved = elapsed / self.half_life_ms >= LANDMARK_HALF_LIVES;
+        let landmark = bucket - bucket % self.landmark_buckets;
+        let elapsed = self.since_landmark_ms(landmark);
+        let moved = elapsed > 0;
         if moved {
-            self.landmark_bucket = bucket;
+            self.landmark_bucket = landmark;
         }
         for back in 0..RING_BUCKETS.min(bucket + 1) {
             let recent = bucket - back;
@@ -98,4 +103,21 @@ impl Decay {
     fn since_landmark_ms(&self, bucket: u32) -> i64 {
         (i64::from(bucket) - i64::from(self.landmark_bucket)) * self.bucket_ms
     }
+}
+
+/// Buckets from a landmark to the next: if possible a whole number of half-lives, so that moving
+/// on to it does not touch the digits of a sum.
+fn landmark_buckets(params: &Params) -> u32 {
+    let (half_life_ms, bucket_ms) = (params.half_life_ms, params.bucket_ms);
+    let (mut common, mut rest) = (half_life_ms, bucket_ms);
+    while rest > 0 {
+        (common, rest) = (rest, common % rest);
+    }
+    let whole = bucket_ms / common;
+    let buckets = if whole <= LANDMARK_HALF_LIVES {
+        half_life_ms / common * (LANDMARK_HALF_LIVES / whole)
+    } else {
+        LANDMARK_HALF_LIVES * half_life_ms / bucket_ms
+    };
+    u32::try_from(buckets).unwrap_or(u32::MAX).max(1)
 }

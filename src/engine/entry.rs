@@ -133,7 +133,7 @@ impl Acted {
         if u32::from(lag) > decay.retention() + age {
             (units, ring) = (0.0, Quarters::default());
         }
-        let before = decay.credit(units);
+        let before = units;
         units += add_capped(&mut ring, bucket, weight) * decay.fade(age);
         let lag = lag.min(u8::try_from(age).unwrap_or(NEVER));
         match side {
@@ -142,7 +142,11 @@ impl Acted {
             }
             Side::Relate => (self.relate, self.relate_ring, self.relate_lag) = (units, ring, lag),
         }
-        let credit = (decay.credit(units) - before) * decay.weight(self.bucket);
+        let credit = if units > before {
+            (decay.credit(units) - decay.credit(before)) * decay.weight(self.bucket)
+        } else {
+            0.0
+        };
         Gain { credit, first_in_bucket, moved_from }
     }
 

@@ -3,6 +3,8 @@
 //! Invariant: an id is forgotten only when no event that can still come would repeat it within the
 //! window, or when the limit takes it, which is counted.
 
+use super::prefetch::prefetch;
+
 /// Tables: growing one of them is short, where growing a single one would stall.
 const TABLES: usize = 64;
 
@@ -95,10 +97,10 @@ impl Ids {
         self.places * size_of::<Place>()
     }
 
-    /// Reads the place where `id` starts, so that a search finds it in the cache.
-    pub(super) fn touch(&self, id: u64) -> u64 {
+    /// Asks for the place where a search for `id` starts.
+    pub(super) fn prefetch(&self, id: u64) {
         let table = &self.tables[table_of(id)];
-        table.places[table.home(nonzero(id))].id
+        prefetch(&table.places[table.home(nonzero(id))]);
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: from its home place to a record's place no place is empty.
 
+use super::prefetch::prefetch;
+
 /// Tables: growing one of them is short, where growing a single one would stall.
 const TABLES: usize = 64;
 
@@ -81,9 +83,15 @@ impl Index {
         table.places[hole] = EMPTY;
     }
 
-    pub(super) fn touch(&self, hash: u64) -> u32 {
+    /// Asks for the place where a search for `hash` starts.
+    pub(super) fn prefetch(&self, hash: u64) {
         let table = &self.tables[table_of(hash)];
-        table.places[table.home(hash)]
+        prefetch(&table.places[table.home(hash)]);
+    }
+
+    /// The record that a search for `hash` would compare first.
+    pub(super) fn candidate(&self, hash: u64) -> Option<u32> {
+        self.find(hash, |_| true)
     }
 }
 

@@ -2,76 +2,91 @@
 //!
 //! Invariant: it changes nothing; what it finds is a hint that applying verifies.
 
-use std::hint::black_box;
-
 use super::entry::Key;
 use super::rules::Feeds;
+use super::segments::SetId;
 use super::shard::Shard;
 use crate::model::{Batch, Interaction};
 
 /// Interactions read ahead at once: enough to fill the core's miss buffers, few enough that
-/// what was read is still in the first cache when it is applied.
+/// what was asked for is still in the first cache when it is used.
 pub(super) const WINDOW: usize = 32;
 
-/// Where an interaction's actor and influencer were when its window began.
+/// Where what an interaction refers to was when its window began.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Located {
     pub(super) actor: Option<u32>,
     pub(super) influencer: Option<u32>,
+    /// The set of the segments that the event itself lists.
+    pub(super) own_set: Option<SetId>,
+    /// The slot of the first of its segments.
+    pub(super) slot: Option<u32>,
 }
 
+/// A slot on the way to being found: what hashes to it, and the kind of entry wanted.
+type Wanted = Option<(u64, fn(u32) -> Key)>;
+
 impl Shard {
-    /// Finds the actors and influencers of a window, and reads what applying it will need.
-    /// Each pass reads one level of pointers, independently for each interaction.
+    /// Finds the actors and influencers of a window, and asks for what applying it will need.
+    /// Each pass follows one level of pointers, independently for each interaction.
     pub(super) fn locate(
         &self,
         batch: &Batch<'_>,
         window: &[Interaction<'_>],
     ) -> [Located; WINDOW] {
         let mut located = [Located::default(); WINDOW];
-        let mut read = 0;
         for interaction in window {
-            read ^= u64::from(self.actors.touch(interaction.actor));
-            read ^= interaction.id.map_or(0, |id| self.ids.touch(id));
+            self.actors.prefetch_index(interaction.actor);
+            if let Some(target) = &interaction.target {
+                self.slots.prefetch_influencer_index(target.key);
+            }
+            if let Some(id) = interaction.id {
+                self.ids.prefetch(id);
+            }
         }
-        for (interaction, at) in window.iter().zip(&mut located) {
+        for interaction in window {
+            self.actors.prefetch(interaction.actor);
+            if let Some(target) = &interaction.target {
+                self.slots.prefetch_influencer(target.key);
+            }
+        }
+        let mut wanted: [Wanted; WINDOW] = [None; WINDOW];
+        for ((interaction, at), wanted) in window.iter().zip(&mut located).zip(&mut wanted) {
             at.actor = self.actors.find(interaction.actor);
             at.influencer =
                 interaction.target.as_ref().and_then(|target| self.slots.influencer(target.key));
+            *wanted = self.wanted(batch, interaction, at);
         }
-        let mut keys = [None; WINDOW];
-        for ((interaction, at), key) in window.iter().zip(&located).zip(&mut keys) {
-            *key = self.key(batch, interaction, *at);
-            if let Some(actor) = at.actor {
-                let first = self.blocks.keys(self.actors.get(actor).entries).first();
-                read ^= u64::from(first.map_or(0, |key| key.id()));
-            }
-            if let Some(key) = key {
-                read ^= u64::from(self.slots.get(key.id()).sums.newest_bucket);
-            }
-        }
-        for (at, key) in located.iter().zip(keys) {
-            if let (Some(actor), Some(key)) = (at.actor, key) {
-                let block = self.actors.get(actor).entries;
-                if let Some(at) = self.blocks.find(block, key) {
-                    read ^= u64::from(self.blocks.entry(block, at).bucket(self.rules.bucket_ms));
-                }
-            }
-        }
-        black_box(read);
+        self.prefetch_entries(&mut located, &wanted);
         located
     }
 
-    /// The key of the entry that an act will change, in the first of its segments.
-    fn key(&self, batch: &Batch<'_>, interaction: &Interaction<'_>, at: Located) -> Option<Key> {
-        let current = self.actors.get(at.actor?).segments;
+    /// Asks for the slots and for the entries of a window whose actors and influencers are found.
+    fn prefetch_entries(&self, located: &mut [Located; WINDOW], wanted: &[Wanted; WINDOW]) {
+        for (at, wanted) in located.iter_mut().zip(wanted) {
+            at.slot = wanted.and_then(|(hash, _)| self.slots.prefetch(hash));
+        }
+        for (at, wanted) in located.iter().zip(wanted) {
+            if let (Some(actor), Some(slot), Some((_, key))) = (at.actor, at.slot, wanted) {
+                self.blocks.prefetch(self.actors.get(actor).entries, key(slot));
+            }
+        }
+    }
+
+    /// What will lead to the entry that an act changes, in the first of its segments.
+    /// Asks for the keys of the actor's entries on the way.
+    fn wanted(&self, batch: &Batch<'_>, interaction: &Interaction<'_>, at: &mut Located) -> Wanted {
+        let actor = self.actors.get(at.actor?);
+        self.blocks.prefetch_keys(actor.entries);
+        let names = batch.segments(interaction);
+        at.own_set = self.segments.known(names, actor.segments);
         let key = match self.rules.feeds(interaction.kind) {
             Feeds::Influence { .. } => Key::acted,
             Feeds::Popularity(_) => Key::liked,
             _ => return None,
         };
-        let set = self.segments.known(batch.segments(interaction), current)?;
+        let set = if names.is_empty() { actor.segments } else { at.own_set? };
         let segment = self.segments.members(set).first()?;
-        self.slots.find(*segment, at.influencer?).map(key)
+        Some((self.slots.prefetch_index(*segment, at.influencer?), key))
     }
 }

@@ -16,6 +16,7 @@ mod entry;
 mod ids;
 mod index;
 mod locate;
+mod prefetch;
 mod rules;
 mod segments;
 mod shard;

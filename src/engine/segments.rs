@@ -94,10 +94,9 @@ impl Segments {
         Some(set)
     }
 
-    /// The set of the segments called `names`, if it is known, with `likely` as a first guess.
+    /// The set of the one segment called `names`, if it is known, with `likely` as a first guess.
     pub(super) fn known(&self, names: &[Cow<'_, str>], likely: SetId) -> Option<SetId> {
         match names {
-            [] => Some(likely),
             [name] => {
                 if let [segment] = self.members(likely)
                     && *self.records[segment.0 as usize].name == **name

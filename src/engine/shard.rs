@@ -65,6 +65,18 @@ pub struct Store {
     pub evicted: u64,
 }
 
+impl std::ops::Add for Store {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            len: self.len + other.len,
+            bytes: self.bytes + other.bytes,
+            evicted: self.evicted + other.evicted,
+        }
+    }
+}
+
 /// The state of one partition.
 pub struct Shard {
     pub(super) rules: Rules,
@@ -87,6 +99,9 @@ struct Act {
     actor: u32,
     set: SetId,
 }
+
+/// What an act is on: the `n`th of its segments, the influencer, and perhaps their slot.
+type On = (usize, u32, Option<u32>);
 
 impl Shard {
     #[must_use]
@@ -201,7 +216,7 @@ impl Shard {
         self.make_room(known.is_some() && nothing_new)?;
         let known = known.filter(|actor| self.actors.holds(*actor, interaction.actor));
         let bucket = bucket_of(interaction.time_ms, self.rules.bucket_ms);
-        let set = self.set_of(batch, interaction, known, bucket)?;
+        let set = self.set_of(batch, interaction, (known, bucket), at.own_set)?;
         let late = self.newest_ms.is_some_and(|newest| interaction.time_ms < newest);
         self.advance(interaction, bucket);
         if matches!(self.rules.feeds(interaction.kind), Feeds::Erase) {
@@ -211,7 +226,7 @@ impl Shard {
             let record = self.actors.get_mut(actor);
             record.see(bucket);
             record.segments = set;
-            self.feed(interaction, Act { bucket, actor, set });
+            self.feed(interaction, Act { bucket, actor, set }, at);
         }
         self.sweep_step();
         Ok(if late { Outcome::ScoredLate } else { Outcome::Scored })
@@ -247,8 +262,8 @@ impl Shard {
         &mut self,
         batch: &Batch<'_>,
         interaction: &Interaction<'_>,
-        actor: Option<u32>,
-        bucket: u32,
+        (actor, bucket): (Option<u32>, u32),
+        hint: Option<SetId>,
     ) -> Result<SetId, Reason> {
         let retention = self.decay.retention();
         let current = actor
@@ -257,7 +272,10 @@ impl Shard {
             .map_or(SetId::UNASSIGNED, |actor| actor.segments);
         match batch.segments(interaction) {
             [] => Ok(current),
-            names => self.segments.intern(names, current).ok_or(Reason::StateFull),
+            names => match hint {
+                Some(own_set) => Ok(own_set),
+                None => self.segments.intern(names, current).ok_or(Reason::StateFull),
+            },
         }
     }
 
@@ -282,25 +300,25 @@ impl Shard {
         actor
     }
 
-    fn feed(&mut self, interaction: &Interaction<'_>, act: Act) {
+    fn feed(&mut self, interaction: &Interaction<'_>, act: Act, at: Located) {
         match (self.rules.feeds(interaction.kind), &interaction.target) {
             (Feeds::Influence { side, weight, outbound }, Some(target)) => {
-                let influencer = self.slots.intern(target);
+                let influencer = self.slots.intern(target, at.influencer);
                 for n in 0..self.segments.members(act.set).len() {
-                    self.act(act, n, influencer, (side, weight));
+                    self.act(act, (n, influencer, at.slot), side, weight);
                 }
                 if let Some(weight) = outbound {
                     self.act_outbound(act, weight);
                 }
             }
             (Feeds::Popularity(weight), Some(target)) => {
-                let influencer = self.slots.intern(target);
+                let influencer = self.slots.intern(target, at.influencer);
                 for n in 0..self.segments.members(act.set).len() {
-                    self.like(act, n, influencer, weight);
+                    self.like(act, (n, influencer, at.slot), weight);
                 }
             }
             (Feeds::Follow { on }, Some(target)) => {
-                let influencer = self.slots.intern(target);
+                let influencer = self.slots.intern(target, at.influencer);
                 let following = Following { time_ms: interaction.time_ms, segments: act.set, on };
                 self.follow(act, influencer, following);
             }
@@ -316,13 +334,14 @@ impl Shard {
     }
 
     /// An act of amplify or relate in the `n`th of its segments.
-    fn act(&mut self, act: Act, n: usize, influencer: u32, (side, weight): (Side, Weight)) {
+    fn act(&mut self, act: Act, on: On, side: Side, weight: Weight) {
+        let (n, influencer, hint) = on;
         let segment = self.segments.members(act.set)[n];
         let member = self.actors.member_mut(act.actor, segment, act.bucket);
         let gained = member.run.act(act.bucket, weight, &self.decay);
         self.segments.add_audience(segment, gained);
 
-        let slot = self.slots.open(segment, influencer);
+        let slot = self.slots.open(segment, influencer, hint);
         let new = Entry::Acted(Acted::new(act.bucket));
         let (block, at, fresh) = self.entry(act.actor, Key::acted(slot), new);
         let Entry::Acted(acted) = self.blocks.entry_mut(block, at) else { return };
@@ -331,7 +350,8 @@ impl Shard {
         if fresh {
             self.slots.hold(slot);
         }
-        let sums = self.slots.change(slot);
+        let now = self.decay.weight(self.newest_bucket());
+        let sums = self.slots.add_to(slot, now);
         match side {
             Side::Amplify => sums.amplify += credit,
             Side::Relate => sums.relate += credit,
@@ -348,16 +368,17 @@ impl Shard {
         let record = self.actors.get_mut(act.actor);
         let fresh = Run { bucket: act.bucket, ..Run::default() };
         let mut run = record.outbound().unwrap_or(fresh);
-        run.act(act.bucket, weight, &self.decay);
+        run.advance(act.bucket, &self.decay);
+        run.add(act.bucket, weight, &self.decay);
         record.set_outbound(run);
         if record.watched {
             self.watch.changed(record.key, act.actor);
         }
     }
 
-    fn like(&mut self, act: Act, n: usize, influencer: u32, weight: Weight) {
+    fn like(&mut self, act: Act, (n, influencer, hint): On, weight: Weight) {
         let segment = self.segments.members(act.set)[n];
-        let slot = self.slots.open(segment, influencer);
+        let slot = self.slots.open(segment, influencer, hint);
         let new = Entry::Liked(Run { bucket: act.bucket, ..Run::default() });
         let (block, at, fresh) = self.entry(act.actor, Key::liked(slot), new);
         let Entry::Liked(run) = self.blocks.entry_mut(block, at) else { return };
@@ -365,7 +386,8 @@ impl Shard {
         if fresh {
             self.slots.hold(slot);
         }
-        self.slots.change(slot).popularity += credit;
+        let now = self.decay.weight(self.newest_bucket());
+        self.slots.add_to(slot, now).popularity += credit;
     }
 
     /// Takes over a follow or unfollow unless a later one is known. At the same time the
@@ -389,7 +411,7 @@ impl Shard {
     pub(super) fn count_follower(&mut self, influencer: u32, who: Option<Following>, sign: i32) {
         let Some(following) = who.filter(|following| following.on) else { return };
         for segment in self.segments.members(following.segments) {
-            let slot = self.slots.open(*segment, influencer);
+            let slot = self.slots.open(*segment, influencer, None);
             let followers = &mut self.slots.change(slot).followers;
             *followers = followers.saturating_add_signed(sign);
         }

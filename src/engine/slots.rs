@@ -2,17 +2,16 @@
 //!
 //! Invariant: a slot's number is given again only after its retirement has been published.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
 use super::arena::Arena;
+use super::index::Index;
+use super::prefetch::prefetch;
 use super::segments::SegmentId;
-use crate::model::{Account, AccountKey, RING, RING_BUCKETS, Sums};
-
-/// Credit below which a slot that nobody holds may go.
-const NEGLIGIBLE: f64 = 1.0 / (1_u64 << 50) as f64;
+use crate::model::{Account, AccountKey, RESIDUE, RING, RING_BUCKETS, Sums};
 
 /// Bytes of what surrounds a name: two pointers, two counts, its places in the tables.
 const NAME_BYTES: usize = 96;
@@ -41,12 +40,13 @@ pub(super) struct Influencer {
 
 pub(super) struct Slots {
     records: Arena<Slot>,
-    by_pair: HashMap<(SegmentId, u32), u32, FixedState>,
+    by_pair: Index,
+    len: usize,
     changed: Vec<u32>,
     retired: Vec<u32>,
     influencers: Vec<Option<Influencer>>,
     free_influencers: Vec<u32>,
-    by_key: HashMap<AccountKey, u32, FixedState>,
+    by_key: Index,
     name_bytes: usize,
 }
 
@@ -66,24 +66,26 @@ impl Slots {
     pub(super) fn new() -> Self {
         Self {
             records: Arena::new(1),
-            by_pair: HashMap::default(),
+            by_pair: Index::new(),
+            len: 0,
             changed: Vec::new(),
             retired: Vec::new(),
             influencers: Vec::new(),
             free_influencers: Vec::new(),
-            by_key: HashMap::default(),
+            by_key: Index::new(),
             name_bytes: 0,
         }
     }
 
     pub(super) fn influencer(&self, key: AccountKey) -> Option<u32> {
-        self.by_key.get(&key).copied()
+        self.by_key.find(key.0, |at| self.key_of(at) == Some(key))
     }
 
-    /// The number of an influencer, new or not.
-    pub(super) fn intern(&mut self, account: &Account<'_>) -> u32 {
-        if let Some(known) = self.by_key.get(&account.key) {
-            return *known;
+    /// The number of an influencer, new or not; `hint` may be it.
+    pub(super) fn intern(&mut self, account: &Account<'_>, hint: Option<u32>) -> u32 {
+        let hint = hint.filter(|at| self.key_of(*at) == Some(account.key));
+        if let Some(known) = hint.or_else(|| self.influencer(account.key)) {
+            return known;
         }
         let name: Arc<str> = Arc::from(&*account.name);
         self.name_bytes += NAME_BYTES + name.len();
@@ -95,22 +97,30 @@ impl Slots {
             self.influencers.push(influencer);
             u32::try_from(self.influencers.len() - 1).expect("influencers must fit 32 bits")
         };
-        self.by_key.insert(account.key, number);
+        self.by_key.insert(account.key.0, number, |at| {
+            self.influencers[at as usize].as_ref().map_or(0, |influencer| influencer.key.0)
+        });
         number
     }
 
     pub(super) fn find(&self, segment: SegmentId, influencer: u32) -> Option<u32> {
-        self.by_pair.get(&(segment, influencer)).copied()
+        let hash = pair_hash(segment, influencer);
+        self.by_pair.find(hash, |slot| self.is_of(slot, segment, influencer))
     }
 
-    /// The slot of an influencer in a segment, new or not.
-    pub(super) fn open(&mut self, segment: SegmentId, influencer: u32) -> u32 {
-        if let Some(slot) = self.find(segment, influencer) {
+    /// The slot of an influencer in a segment, new or not; `hint` may be it.
+    pub(super) fn open(&mut self, segment: SegmentId, influencer: u32, hint: Option<u32>) -> u32 {
+        let hint = hint.filter(|slot| self.is_of(*slot, segment, influencer));
+        if let Some(slot) = hint.or_else(|| self.find(segment, influencer)) {
             return slot;
         }
         let slot = self.records.allocate();
         *self.records.record_mut(slot, 0) = Slot { segment, influencer, ..Slot::default() };
-        self.by_pair.insert((segment, influencer), slot);
+        self.by_pair.insert(pair_hash(segment, influencer), slot, |slot| {
+            let record = self.records.record(slot, 0);
+            pair_hash(record.segment, record.influencer)
+        });
+        self.len += 1;
         self.hold_influencer(influencer);
         slot
     }
@@ -127,6 +137,14 @@ impl Slots {
             self.changed.push(slot);
         }
         &mut record.sums
+    }
+
+    /// The sums of a slot, to be added to. `now` refers credit of this moment to the landmark:
+    /// what is left of long ago goes, as it would have if the slot had been retired.
+    pub(super) fn add_to(&mut self, slot: u32, now: f64) -> &mut Sums {
+        let sums = self.change(slot);
+        sums.drop_residues(RESIDUE * now);
+        sums
     }
 
     /// Notes that an entry refers to the slot.
@@ -151,16 +169,19 @@ impl Slots {
         }
     }
 
-    /// Retires the slot if nobody holds it and its credit, times `factor`, is negligible.
+    /// Retires the slot if nobody holds it and its credit, times `factor`, is a residue.
     pub(super) fn retire_if_idle(&mut self, slot: u32, factor: f64) {
         let Slot { sums, segment, influencer, holders, changed } = *self.get(slot);
-        let credit = (sums.amplify + sums.relate + sums.popularity) * factor;
-        let idle = holders == 0 && sums.followers == 0 && credit < NEGLIGIBLE;
+        let idle = holders == 0 && sums.followers == 0 && sums.are_residues(factor);
         if segment == SegmentId::NONE || changed || !idle {
             return;
         }
+        self.by_pair.remove(pair_hash(segment, influencer), slot, |slot| {
+            let record = self.records.record(slot, 0);
+            pair_hash(record.segment, record.influencer)
+        });
+        self.len -= 1;
         *self.records.record_mut(slot, 0) = Slot::default();
-        self.by_pair.remove(&(segment, influencer));
         self.retired.push(slot);
         self.release_influencer(influencer);
     }
@@ -196,7 +217,7 @@ impl Slots {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.by_pair.len()
+        self.len
     }
 
     pub(super) const fn end(&self) -> u32 {
@@ -204,7 +225,42 @@ impl Slots {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.by_pair.len() * (size_of::<Slot>() + 32) + self.name_bytes
+        self.len * (size_of::<Slot>() + 32) + self.name_bytes
+    }
+
+    /// Asks for the place of the index where a search for the influencer starts.
+    pub(super) fn prefetch_influencer_index(&self, key: AccountKey) {
+        self.by_key.prefetch(key.0);
+    }
+
+    /// Asks for the record of the influencer.
+    pub(super) fn prefetch_influencer(&self, key: AccountKey) {
+        if let Some(at) = self.by_key.candidate(key.0) {
+            prefetch(&self.influencers[at as usize]);
+        }
+    }
+
+    /// Asks for the place of the index where a search for the slot starts, and gives its hash.
+    pub(super) fn prefetch_index(&self, segment: SegmentId, influencer: u32) -> u64 {
+        let hash = pair_hash(segment, influencer);
+        self.by_pair.prefetch(hash);
+        hash
+    }
+
+    /// Asks for the slot, most probably the one, of a hash.
+    pub(super) fn prefetch(&self, hash: u64) -> Option<u32> {
+        let slot = self.by_pair.candidate(hash)?;
+        prefetch(self.get(slot));
+        Some(slot)
+    }
+
+    fn key_of(&self, influencer: u32) -> Option<AccountKey> {
+        self.influencers[influencer as usize].as_ref().map(|influencer| influencer.key)
+    }
+
+    fn is_of(&self, slot: u32, segment: SegmentId, influencer: u32) -> bool {
+        let record = self.get(slot);
+        record.segment == segment && record.influencer == influencer
     }
 
     fn influencer_mut(&mut self, influencer: u32) -> &mut Influencer {
@@ -215,10 +271,16 @@ impl Slots {
     fn forget_influencer(&mut self, influencer: u32) {
         if let Some(gone) = self.influencers[influencer as usize].take() {
             self.name_bytes -= NAME_BYTES + gone.name.len();
-            self.by_key.remove(&gone.key);
+            self.by_key.remove(gone.key.0, influencer, |at| {
+                self.influencers[at as usize].as_ref().map_or(0, |influencer| influencer.key.0)
+            });
             self.free_influencers.push(influencer);
         }
     }
+}
+
+fn pair_hash(segment: SegmentId, influencer: u32) -> u64 {
+    FixedState::default().hash_one((segment, influencer))
 }
 
 /// Counts an actor's act in `bucket` into the fans of a slot.

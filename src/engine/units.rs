@@ -91,9 +91,18 @@ impl<R: Ring> Run<R> {
     pub(super) fn act(&mut self, bucket: u32, weight: Weight, decay: &Decay) -> f64 {
         self.advance(bucket, decay);
         let before = self.units;
+        self.add(bucket, weight, decay);
+        if self.units > before {
+            (decay.credit(self.units) - decay.credit(before)) * decay.weight(self.bucket)
+        } else {
+            0.0
+        }
+    }
+
+    /// Adds an act in a bucket not after its newest.
+    pub(super) fn add(&mut self, bucket: u32, weight: Weight, decay: &Decay) {
         let added = add_capped(&mut self.ring, bucket, weight);
         self.units += added * decay.fade(self.bucket - bucket);
-        (decay.credit(self.units) - decay.credit(before)) * decay.weight(self.bucket)
     }
 
     /// Moves on to `bucket` if it is newer; a silence beyond the retention starts a new run.

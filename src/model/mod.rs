@@ -17,4 +17,4 @@ pub use interaction::{Class, Interaction, Kind};
 pub use params::{HalfSaturation, Params, ParamsError, Points, Weights};
 pub use rejection::{Position, Reason, Rejection};
 pub use standing::{Basis, Label, Lift, SegmentStandings, Standing};
-pub use sums::{Fans, Outbound, RING, RING_BUCKETS, SegmentSums, Sums};
+pub use sums::{Fans, Outbound, RESIDUE, RING, RING_BUCKETS, SegmentSums, Sums};

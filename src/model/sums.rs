@@ -17,6 +17,10 @@ pub struct Fans {
     pub latest: [u32; RING],
 }
 
+/// Credit in fan-units that counts as none, wherever it is added to or read. A shard may thus let
+/// go of a record with as little whenever it likes: no reading shows whether it has.
+pub const RESIDUE: f64 = 1.0 / (1_u128 << 80) as f64;
+
 /// Sums of one (segment, influencer) over the actors of a shard.
 /// Credits are in fan-units as of the shard's landmark; multiply by the landmark's factor.
 ///
@@ -49,4 +53,21 @@ pub struct SegmentSums {
 pub struct Outbound {
     pub units: f64,
     pub bucket: u32,
+}
+
+impl Sums {
+    /// Whether all credit, referred to a moment by `factor`, is a residue.
+    #[must_use]
+    pub fn are_residues(&self, factor: f64) -> bool {
+        [self.amplify, self.relate, self.popularity].iter().all(|credit| credit * factor < RESIDUE)
+    }
+
+    /// Forgets credits that are under `least`.
+    pub fn drop_residues(&mut self, least: f64) {
+        for credit in [&mut self.amplify, &mut self.relate, &mut self.popularity] {
+            if *credit < least {
+                *credit = 0.0;
+            }
+        }
+    }
 }

@@ -4,11 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::engine::pow2;
-use crate::model::{Label, Lift, Outbound, Params, RING, RING_BUCKETS, Standing, Sums};
-
-/// Credit in fan-units under which an influencer is not listed. Shards let go of slots under a
-/// thousandth of it, so when they do cannot be read.
-const NEGLIGIBLE: f64 = 1.0 / (1_u64 << 40) as f64;
+use crate::model::{Label, Lift, Outbound, Params, RESIDUE, RING, RING_BUCKETS, Standing, Sums};
 
 /// Thresholds of labels: score and popularity, momentum, credit.
 const HIGH: f64 = 40.0;
@@ -56,9 +52,11 @@ impl<'a> Moment<'a> {
 impl Merged {
     /// Adds the sums of one shard; `factor` takes them from its landmark to the moment.
     pub(super) fn add(&mut self, sums: &Sums, factor: f64, moment: &Moment<'_>) {
-        self.amplify += sums.amplify * factor;
-        self.relate += sums.relate * factor;
-        self.popularity += sums.popularity * factor;
+        let mut credits = *sums;
+        credits.drop_residues(RESIDUE / factor);
+        self.amplify += credits.amplify * factor;
+        self.relate += credits.relate * factor;
+        self.popularity += credits.popularity * factor;
         self.followers += u64::from(sums.followers);
         let active = u32::try_from(moment.params.active_buckets).unwrap_or_default();
         for (age, fans) in (0..RING_BUCKETS).zip(&mut self.fans) {
@@ -78,7 +76,7 @@ impl Merged {
     }
 
     pub(super) fn is_negligible(&self) -> bool {
-        self.followers == 0 && self.amplify + self.relate + self.popularity < NEGLIGIBLE
+        self.followers == 0 && self.amplify + self.relate + self.popularity <= 0.0
     }
 
     /// Distinct actors of each active bucket that has ended, oldest first, and how many those are.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// The fields of a canonical event that credit depends on.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Event {
     pub(crate) kind: String,
     pub(crate) time: i64,
@@ -58,4 +58,11 @@ impl Event {
 pub(crate) fn partition_of(actor: &str, partitions: usize) -> usize {
     let sum = actor.bytes().fold(7_usize, |sum, b| sum.wrapping_mul(31).wrapping_add(b.into()));
     sum % partitions
+}
+
+/// As JSON, so that a stream on which a property fails can be read, and given to the reference.
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.to_json())
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! Slow on purpose: every question goes back to the list of accepted events.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod compare;
 mod credit;
@@ -12,7 +12,7 @@ mod history;
 mod params;
 mod score;
 
-pub(crate) use compare::{differences, numbers};
+pub(crate) use compare::{changes, differences, numbers};
 pub(crate) use event::{Event, partition_of};
 pub(crate) use params::Params;
 

@@ -3,68 +3,39 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::oracle::{self, Event, Params};
 use serde_json::Value;
 
-#[test]
-fn ordinary() {
-    check("ordinary");
-}
+use crate::oracle::{self, Event, Params};
+
+pub(crate) const NAMES: [&str; 10] = [
+    "ordinary",
+    "edges",
+    "silences",
+    "remembered",
+    "forgotten",
+    "segments",
+    "follows",
+    "rejections",
+    "conversions",
+    "small_buckets",
+];
 
 #[test]
-fn edges() {
-    check("edges");
+fn the_oracle_equals_the_reference() {
+    for name in NAMES {
+        let (params, events, expected) = load(name);
+        let found = oracle::judge(&events, &params, 1);
+        let differences = oracle::differences(&expected, &found);
+        assert!(differences.is_empty(), "{name}:\n{}", differences.join("\n"));
+        assert!(oracle::numbers(&expected).len() > 80, "{name}: too little to compare");
+    }
 }
 
-#[test]
-fn silences() {
-    check("silences");
-}
-
-#[test]
-fn remembered() {
-    check("remembered");
-}
-
-#[test]
-fn forgotten() {
-    check("forgotten");
-}
-
-#[test]
-fn segments() {
-    check("segments");
-}
-
-#[test]
-fn follows() {
-    check("follows");
-}
-
-#[test]
-fn rejections() {
-    check("rejections");
-}
-
-#[test]
-fn conversions() {
-    check("conversions");
-}
-
-#[test]
-fn small_buckets() {
-    check("small_buckets");
-}
-
-fn check(name: &str) {
-    let events: Vec<Event> = read(name, "events.ndjson").lines().map(Event::from_json).collect();
+/// A fixture's constants, its stream, and what the reference says of it.
+pub(crate) fn load(name: &str) -> (Params, Vec<Event>, Value) {
     let json = |kind| serde_json::from_str::<Value>(&read(name, kind)).expect("a fixture is JSON");
-    let params = Params::new(json("params.json"));
-    let found = oracle::judge(&events, &params, 1);
-    let expected = json("expected.json");
-    let differences = oracle::differences(&expected, &found);
-    assert!(differences.is_empty(), "{name}:\n{}", differences.join("\n"));
-    assert!(oracle::numbers(&expected).len() > 80, "{name}: too little to compare");
+    let events = read(name, "events.ndjson").lines().map(Event::from_json).collect();
+    (Params::new(json("params.json")), events, json("expected.json"))
 }
 
 fn read(name: &str, kind: &str) -> String {

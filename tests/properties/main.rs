@@ -1,8 +1,32 @@
-//! What the model promises, held against a naive oracle on streams made to provoke.
+//! What the model promises (the numbers of the tests' comments are those of its list of
+//! properties), on streams made to provoke.
 
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../library/mod.rs"]
+mod library;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 
+mod streams;
+
+mod agreement;
+mod credit;
 mod fixtures;
+mod order;
+mod rejections;
+mod separation;
+
+use proptest::prelude::*;
+
+use library::Cut;
+
+/// Ways to cut up the work.
+fn cuts() -> impl Strategy<Value = Cut> {
+    let partitions = prop_oneof![Just(1), Just(2), Just(3), Just(6)];
+    (partitions, 1..80_usize, 1..20_usize).prop_map(|(partitions, batch, publish_every)| Cut {
+        partitions,
+        batch,
+        publish_every,
+    })
+}

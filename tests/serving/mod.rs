@@ -14,22 +14,29 @@ use sillage::serve::{Build, Config, Error, ExportConfig, LogMessages, Parts, Rea
 use sillage::view::{View, Views};
 use tokio::runtime::Runtime;
 
-pub struct Serving {
+pub(crate) struct Serving {
     runtime: Runtime,
     server: Option<Server>,
     address: SocketAddr,
-    pub readiness: Readiness,
+    pub(crate) readiness: Readiness,
 }
 
-type Headers = Box<dyn Fn(&str) -> String>;
+pub(crate) struct Headers(ureq::http::HeaderMap);
+
+impl Headers {
+    /// The value of a header, empty without one.
+    pub(crate) fn of(&self, name: &str) -> &str {
+        self.0.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+}
 
 impl Serving {
-    pub fn start(segments: Vec<SegmentStandings>) -> Self {
+    pub(crate) fn start(segments: Vec<SegmentStandings>) -> Self {
         Self::with(&Config::default(), segments)
     }
 
     /// On any free port, whatever the configuration says.
-    pub fn with(config: &Config, segments: Vec<SegmentStandings>) -> Self {
+    pub(crate) fn with(config: &Config, segments: Vec<SegmentStandings>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let readiness = Readiness::default();
         let config = Config { listen: "127.0.0.1:0".into(), ..config.clone() };
@@ -41,39 +48,39 @@ impl Serving {
         Self { runtime, address: server.address(), server: Some(server), readiness }
     }
 
-    pub fn second(&self, config: &Config) -> Result<Server, Error> {
+    pub(crate) fn second(&self, config: &Config) -> Result<Server, Error> {
         let parts = parts(vec![], Readiness::default());
         Server::start(self.runtime.handle(), config, &ExportConfig::default(), parts)
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub fn stop(&mut self, within: Duration) {
+    pub(crate) fn stop(&mut self, within: Duration) {
         let server = self.server.take().unwrap();
         self.runtime.block_on(server.stop(within));
     }
 
-    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, Headers, String) {
+    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, Headers, String) {
         let mut answer = self.ask(path, headers);
         let status = answer.status().as_u16();
         let body = answer.body_mut().read_to_string().unwrap();
-        (status, headers_of(&answer), body)
+        (status, Headers(answer.headers().clone()), body)
     }
 
-    pub fn bytes(&self, path: &str, headers: &[(&str, &str)]) -> (Headers, Vec<u8>) {
+    pub(crate) fn bytes(&self, path: &str, headers: &[(&str, &str)]) -> (Headers, Vec<u8>) {
         let mut answer = self.ask(path, headers);
         let body = answer.body_mut().read_to_vec().unwrap();
-        (headers_of(&answer), body)
+        (Headers(answer.headers().clone()), body)
     }
 
-    pub fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         serde_json::from_str(&self.get(path, &[]).2).unwrap()
     }
 
     /// What comes back for the bytes of a request.
-    pub fn raw(&self, request: &str) -> String {
+    pub(crate) fn raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
@@ -88,13 +95,6 @@ impl Serving {
         }
         request.config().http_status_as_error(false).build().call().unwrap()
     }
-}
-
-fn headers_of(answer: &ureq::http::Response<ureq::Body>) -> Headers {
-    let headers = answer.headers().clone();
-    Box::new(move |name| {
-        headers.get(name).map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default()
-    })
 }
 
 fn parts(segments: Vec<SegmentStandings>, readiness: Readiness) -> Parts {
@@ -115,7 +115,7 @@ fn parts(segments: Vec<SegmentStandings>, readiness: Readiness) -> Parts {
 }
 
 /// A segment of influencers in the order of rank, by name and score.
-pub fn segment(name: &str, ranked: &[(&str, f64)]) -> SegmentStandings {
+pub(crate) fn segment(name: &str, ranked: &[(&str, f64)]) -> SegmentStandings {
     SegmentStandings {
         segment: name.into(),
         active_audience: 120.5,

@@ -34,7 +34,6 @@ struct Queue {
     /// Told when there is something to write, and when the queue closes.
     work: Condvar,
     records_max: usize,
-    on_failure: OnFailure,
     metrics: Metrics,
 }
 
@@ -44,6 +43,8 @@ struct State {
     /// Letters that wait or are being written, and their bytes.
     records: usize,
     bytes: usize,
+    /// Who finds the queue full waits.
+    is_blocking: bool,
     /// Nothing more is taken.
     is_closed: bool,
     is_writer_gone: bool,
@@ -60,11 +61,13 @@ impl DeadLetters {
         let metrics = Metrics::register(registry)?;
         let Some(sink) = sink else { return Ok((Self(None), Writer(None))) };
         let queue = Arc::new(Queue {
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                is_blocking: config.on_failure == OnFailure::Block,
+                ..State::default()
+            }),
             changed: Condvar::new(),
             work: Condvar::new(),
             records_max: usize::try_from(config.queue_records).unwrap_or(usize::MAX),
-            on_failure: config.on_failure,
             metrics,
         });
         let writer = Arc::clone(&queue);
@@ -93,6 +96,14 @@ impl Writer {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.0.as_ref().is_none_or(|queue| !queue.lock().is_writer_gone)
+    }
+
+    /// Lets nobody wait for room from now on: who shuts down has no time for that.
+    pub fn stop_blocking(&self) {
+        if let Some(queue) = &self.0 {
+            queue.lock().is_blocking = false;
+            queue.changed.notify_all();
+        }
     }
 
     /// Takes nothing more, and waits at most `patience` for what is queued to be written.
@@ -126,7 +137,7 @@ impl Queue {
         let bytes = letter.bytes();
         let mut state = self.lock();
         while !state.is_over() && !self.has_room(&state, bytes) {
-            if self.on_failure == OnFailure::Count {
+            if !state.is_blocking {
                 self.metrics.failures.inc();
                 return;
             }

@@ -125,7 +125,7 @@ fn what_waits_is_written_once_the_disk_has_room_again() {
     fs::write(&path, "{\"offset\":-1}\n{\"half\":").expect("a file that was cut short");
     symlink(&path, directory.path().join("new")).expect("a link");
     fs::rename(directory.path().join("new"), &link).expect("the link changes");
-    sender.join().expect("the sender goes on");
+    until("the sender goes on", || sender.is_finished());
     assert_eq!(writer.close(PATIENCE), 0);
     let text = fs::read_to_string(&path).expect("the file is there");
     let (first, rest) = text.split_once("\n{\"half\":\n").expect("the cut line is ended");
@@ -134,8 +134,8 @@ fn what_waits_is_written_once_the_disk_has_room_again() {
     assert_eq!(offsets(&path), (0..20).collect::<Vec<_>>());
 }
 
-#[test]
-fn closing_frees_those_who_wait_for_room() {
+/// A sender that waits for room goes on at once after `free`, or when the queue is closed.
+fn frees(free: Option<fn(&Writer)>) {
     let config = Config { queue_records: 1, on_failure: OnFailure::Block, ..Config::default() };
     let (letters, writer, registry) = start(Path::new("/dev/full"), &config);
     let sender = std::thread::spawn(move || {
@@ -143,8 +143,24 @@ fn closing_frees_those_who_wait_for_room() {
     });
     let failures = || metric(&registry, "sillage_deadletter_failures_total");
     until("the write fails", || failures() > 0.5);
+    assert!(!sender.is_finished(), "the sender waits for room");
+    if let Some(free) = free {
+        free(&writer);
+        until("the sender goes on", || sender.is_finished());
+    }
     assert_eq!(writer.close(NO_PATIENCE), 1);
-    sender.join().expect("the sender goes on");
+    until("the sender goes on", || sender.is_finished());
+    assert!(failures() > 3.5, "one write, two lost for want of room, one unwritten");
+}
+
+#[test]
+fn closing_frees_those_who_wait_for_room() {
+    frees(None);
+}
+
+#[test]
+fn a_shutdown_need_not_wait_for_room() {
+    frees(Some(Writer::stop_blocking));
 }
 
 #[test]
@@ -158,8 +174,11 @@ fn a_writer_that_panics_is_noticed_and_stops_nobody() {
     let config = Config { queue_records: 1, on_failure: OnFailure::Block, ..Config::default() };
     let started = DeadLetters::start(&config, Some(Box::new(Broken)), &Registry::new());
     let (letters, writer) = started.expect("names are free");
-    (0..3).for_each(|offset| letters.send(rejection(offset), None, None));
+    let sender = std::thread::spawn(move || {
+        (0..3).for_each(|offset| letters.send(rejection(offset), None, None));
+    });
     until("its death is seen", || !writer.is_alive());
+    until("the sender goes on", || sender.is_finished());
     assert_eq!(writer.close(PATIENCE), 1);
 }
 

@@ -175,36 +175,38 @@ impl Messages {
 
     #[must_use]
     pub fn get(&self, at: usize) -> Option<Message<'_>> {
-        self.raw.get(at).map(|message| self.read(*message))
+        // SAFETY: the message lives until `self` is dropped, and nothing writes to it.
+        self.raw.get(at).map(|message| unsafe { read(*message) })
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Message<'_>> {
-        self.raw.iter().map(|message| self.read(*message))
+        // SAFETY: as in `get`.
+        self.raw.iter().map(|message| unsafe { read(*message) })
     }
+}
 
-    fn read(&self, pointer: NonNull<sys::rd_kafka_message_t>) -> Message<'_> {
-        // SAFETY: the message is alive until `self` is dropped, and nothing writes to it.
-        let message = unsafe { pointer.as_ref() };
-        if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
-            return Message::End { offset: message.offset };
-        }
-        if message.err != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Message::Fault(Fault { code: message.err.into(), reason: reason(message) });
-        }
-        // SAFETY: the pointer is that of a live message; the type of the timestamp is not asked.
-        let log_time_ms =
-            unsafe { sys::rd_kafka_message_timestamp(pointer.as_ptr(), ptr::null_mut()) };
-        // SAFETY: of a live message librdkafka says where so many bytes start, or null, and the
-        // result borrows from `self`, which keeps the message.
-        let (key, payload) =
-            unsafe { (bytes(message.key, message.key_len), bytes(message.payload, message.len)) };
-        Message::Record(Record {
-            offset: message.offset,
-            log_time_ms: (log_time_ms >= 0).then_some(log_time_ms),
-            key,
-            payload,
-        })
+/// # Safety
+/// The message must live and not change for `'a`.
+unsafe fn read<'a>(pointer: NonNull<sys::rd_kafka_message_t>) -> Message<'a> {
+    // SAFETY: as the caller promises.
+    let message = unsafe { pointer.as_ref() };
+    if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
+        return Message::End { offset: message.offset };
     }
+    if message.err != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+        return Message::Fault(Fault { code: message.err.into(), reason: reason(message) });
+    }
+    // SAFETY: the pointer is that of a live message; the type of the timestamp is not asked.
+    let log_time_ms = unsafe { sys::rd_kafka_message_timestamp(pointer.as_ptr(), ptr::null_mut()) };
+    // SAFETY: of a live message librdkafka says where so many bytes start, or null.
+    let (key, payload) =
+        unsafe { (bytes(message.key, message.key_len), bytes(message.payload, message.len)) };
+    Message::Record(Record {
+        offset: message.offset,
+        log_time_ms: (log_time_ms >= 0).then_some(log_time_ms),
+        key,
+        payload,
+    })
 }
 
 /// Bytes of a message; null is no bytes at all, which is not the same as none.

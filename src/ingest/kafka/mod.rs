@@ -10,6 +10,7 @@ mod embedded;
 mod metrics;
 mod producer;
 mod status;
+mod topic_sink;
 mod topics;
 
 pub use batch::{Fault, Message, Messages, PartitionQueue, Record};
@@ -19,4 +20,12 @@ pub use context::{Assigned, Assignments, Start};
 pub use embedded::Embedded;
 pub use metrics::{Metrics, PartitionSeries, Progress};
 pub use producer::{Full, Outgoing, Producer, Receipts};
+/// The version of librdkafka.
+#[must_use]
+pub fn library_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}
+
+pub use rdkafka::error::KafkaError;
 pub use status::{Problem, ProblemKind, Status};
+pub use topic_sink::TopicSink;

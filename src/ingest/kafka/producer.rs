@@ -1,7 +1,7 @@
 //! Writes records to topics: rejected ones to the dead letter, synthetic ones for a campaign.
 //!
-//! Invariant: what waits to be delivered is bounded, and each record that is not delivered is
-//! told to the [`Receipts`].
+//! Invariant: what waits to be delivered is bounded, and of each record [`Receipts`] hears once
+//! what became of it.
 
 use std::time::Duration;
 
@@ -9,7 +9,9 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{
+    BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
+};
 
 use super::config::Config;
 use super::consumer::Error;
@@ -20,15 +22,16 @@ const QUEUE_KBYTES: &str = "65536";
 /// The largest record that the log may have given us, as far as we are concerned.
 const RECORD_BYTES_MAX: &str = "100000000";
 
-/// Hears what became of each record; called on the producer's thread.
+/// Hears what became of each record, by the ticket it went with; called on the producer's thread.
 pub trait Receipts: Send + Sync + 'static {
-    fn delivered(&self) {}
-    fn lost(&self, topic: &str, why: &str);
+    fn delivered(&self, ticket: usize);
+    fn lost(&self, ticket: usize, why: &KafkaError);
 }
 
 /// A record to be written; its key chooses the partition as Java clients do.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
+    pub ticket: usize,
     pub topic: &'a str,
     pub key: Option<&'a [u8]>,
     pub payload: Option<&'a [u8]>,
@@ -46,8 +49,9 @@ pub struct Producer<R: Receipts>(ThreadedProducer<Context<R>>);
 struct Context<R>(R);
 
 impl<R: Receipts> Producer<R> {
-    /// Needs no broker to start: records wait for one until their queue is full.
-    pub fn start(config: &Config, receipts: R) -> Result<Self, Error> {
+    /// Needs no broker to start: records wait for one until their queue is full, each at most
+    /// for `patience`.
+    pub fn start(config: &Config, patience: Duration, receipts: R) -> Result<Self, Error> {
         let mut client = config.client();
         let mut or_as_configured = |name: &str, value: &str| {
             if !config.properties.contains_key(name) {
@@ -59,31 +63,34 @@ impl<R: Receipts> Producer<R> {
         or_as_configured("partitioner", "murmur2_random");
         or_as_configured("queue.buffering.max.kbytes", QUEUE_KBYTES);
         or_as_configured("message.max.bytes", RECORD_BYTES_MAX);
-        client.set("acks", "all");
+        client.set("acks", "all").set("message.timeout.ms", patience.as_millis().to_string());
         client.create_with_context(Context(receipts)).map(Self).map_err(Error::Client)
+    }
+
+    /// Who hears what became of the records.
+    #[must_use]
+    pub fn receipts(&self) -> &R {
+        &self.0.context().0
     }
 
     /// Hands a record over without waiting.
     pub fn try_send(&self, record: &Outgoing<'_>) -> Result<(), Full> {
-        let mut out: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
-        if let Some(key) = record.key {
-            out = out.key(key);
-        }
-        if let Some(payload) = record.payload {
-            out = out.payload(payload);
-        }
+        let mut out: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(record.topic, record.ticket);
+        out.key = record.key;
+        out.payload = record.payload;
         if !record.headers.is_empty() {
             let headers = OwnedHeaders::new_with_capacity(record.headers.len());
             let add = |all: OwnedHeaders, (key, value): &(&str, &str)| {
                 all.insert(Header { key, value: Some(*value) })
             };
-            out = out.headers(record.headers.iter().fold(headers, add));
+            out.headers = Some(record.headers.iter().fold(headers, add));
         }
         match self.0.send(out) {
             Ok(()) => Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Err(Full),
             Err((error, _)) => {
-                self.0.context().0.lost(record.topic, &error.to_string());
+                self.receipts().lost(record.ticket, &error);
                 Ok(())
             }
         }
@@ -109,10 +116,9 @@ impl<R: Receipts> Producer<R> {
         self.0.flush(patience).is_ok()
     }
 
-    /// Records that wait to be delivered.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        usize::try_from(self.0.in_flight_count()).unwrap_or(0)
+    /// Gives up what waits; it is told as lost.
+    pub fn give_up(&self) {
+        self.0.purge(PurgeConfig::default().queue().inflight());
     }
 }
 
@@ -128,13 +134,12 @@ impl<R: Receipts> ClientContext for Context<R> {
 }
 
 impl<R: Receipts> ProducerContext for Context<R> {
-    type DeliveryOpaque = ();
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        use rdkafka::Message as _;
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
         match result {
-            Ok(_) => self.0.delivered(),
-            Err((error, message)) => self.0.lost(message.topic(), &error.to_string()),
+            Ok(_) => self.0.delivered(ticket),
+            Err((error, _)) => self.0.lost(ticket, error),
         }
     }
 }

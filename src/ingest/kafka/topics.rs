@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::MetadataTopic;
 
 use super::consumer::{Error, Stop};
@@ -15,6 +15,8 @@ use super::status::{ProblemKind, Status};
 
 /// How long a question may go unanswered; together with a connection attempt below ten seconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// To hear of errors that wait.
+const SERVE: Duration = Duration::from_millis(50);
 /// Between two questions while something is missing.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
@@ -102,11 +104,11 @@ pub(super) fn check_partitioned_alike(topics: &[(String, usize)]) -> Result<(), 
 
 /// Has the context hear of the errors that wait.
 fn serve_errors(client: &BaseConsumer<Context>) {
-    // Bounded, because a client that fails fast may go on failing.
-    for _ in 0..100 {
-        match client.poll(Duration::ZERO) {
-            Some(Err(KafkaError::MessageConsumption(_))) => {}
-            _ => return,
+    // Bounded, because a client that fails fast may go on failing. A poll that does not wait
+    // would end at the first line of the log.
+    for _ in 0..20 {
+        if client.poll(SERVE).is_none() {
+            return;
         }
     }
 }

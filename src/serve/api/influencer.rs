@@ -94,12 +94,11 @@ fn amplify(standing: &Standing, params: &Params) -> Contribution {
     let (max, half) = (params.points.amplify, params.half_saturation.amplify);
     let share = standing.amplify_share;
     let explanation = format!(
-        "Those who pass {} on (retweet, quote, share, click) are {} of the active audience. \
-         {} would give half of the {max} points, all of it {:.1}: this gives {:.2}.",
+        "Those who pass {} on (retweet, quote, share, click) are {} of the active audience. With \
+         {} an account has half of the {max} points; this gives {:.2}.",
         standing.influencer,
         percent(share),
         percent(half),
-        max / (1.0 + half),
         standing.amplify_points,
     );
     Contribution {

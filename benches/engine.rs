@@ -1,0 +1,131 @@
+//! What one event costs the engine, and one pair takes of memory: the shard alone, no Kafka,
+//! no decoding, on one thread.
+//!
+//! `cargo bench --bench engine [-- NAME]`. Times are the thread's CPU time around `Shard::apply`
+//! only; every scenario runs [`ROUNDS`] times, and the median round is what to quote.
+
+#![allow(clippy::print_stdout, clippy::indexing_slicing, reason = "a benchmark")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use sillage::campaign::{Load, LoadEvent};
+use sillage::engine::{Limits, Outcome, Shard};
+use sillage::ingest::format::{Decoder, Record};
+use sillage::model::{Batch, Params, Secret};
+
+const ROUNDS: usize = 3;
+
+/// Events decoded before they are applied: what a Kafka batch gives.
+const BATCH: usize = 512;
+
+/// Events generated before any of them is timed.
+const CHUNK: usize = 100_000;
+
+fn main() {
+    let wanted = std::env::args().nth(1).filter(|arg| !arg.starts_with('-'));
+    println!(
+        "{:<32} {:>10} {:>10} {:>12} {:>14}",
+        "scenario", "ns/event", "best", "entries", "bytes/entry"
+    );
+    for (name, load) in scenarios() {
+        if wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str())) {
+            run(name, &load);
+        }
+    }
+}
+
+fn scenarios() -> Vec<(&'static str, Load)> {
+    let load = Load { events: 4_000_000, ids: false, ..Load::default() };
+    vec![
+        ("200k actors", load.clone()),
+        ("200k actors, ids", Load { ids: true, ..load.clone() }),
+        ("1k actors", Load { actors: 1_000, ..load.clone() }),
+        ("20k actors", Load { actors: 20_000, ..load.clone() }),
+        ("2M actors", Load { actors: 2_000_000, events: 12_000_000, ..load.clone() }),
+        (
+            "memory, 20 pairs an actor",
+            Load {
+                actors: 260_000,
+                favourites: 28,
+                activity_exponent: 0.0,
+                popularity_exponent: 0.3,
+                events: 12_000_000,
+                ..load
+            },
+        ),
+    ]
+}
+
+fn run(name: &str, load: &Load) {
+    let mut rounds = Vec::new();
+    let mut usage = None;
+    for _ in 0..ROUNDS {
+        let mut shard = Shard::new(&Params::default(), &limits());
+        let spent = feed(&mut shard, load);
+        rounds.push(spent.as_nanos() as f64 / load.events as f64);
+        usage = Some(shard.usage());
+    }
+    rounds.sort_by(f64::total_cmp);
+    let usage = usage.unwrap_or_default();
+    let bytes = usage.actors.bytes + usage.entries.bytes + usage.slots.bytes;
+    println!(
+        "{name:<32} {:>10.0} {:>10.0} {:>12} {:>14.1}",
+        rounds[ROUNDS / 2],
+        rounds[0],
+        usage.entries.len,
+        bytes as f64 / usage.entries.len as f64,
+    );
+}
+
+/// Feeds the load and gives the CPU time that applying it took.
+fn feed(shard: &mut Shard, load: &Load) -> Duration {
+    let decoder = Decoder::new(Secret::new(7), &BTreeMap::new());
+    let mut events = load.clone().generate();
+    let mut spent = Duration::ZERO;
+    loop {
+        let chunk: Vec<LoadEvent> = events.by_ref().take(CHUNK).collect();
+        if chunk.is_empty() {
+            return spent;
+        }
+        let (mut text, mut ends) = (Vec::new(), Vec::new());
+        for event in &chunk {
+            event.write_json(load.ids, &mut text);
+            ends.push((text.len(), event.time_ms));
+        }
+        let mut from = 0;
+        let mut batches = Vec::new();
+        for ends in ends.chunks(BATCH) {
+            let mut batch = Batch::with_capacity(BATCH);
+            for (end, log_time_ms) in ends {
+                let payload = Some(&text[from..*end]);
+                let record = Record { payload, key: None, log_time_ms: *log_time_ms };
+                assert!(decoder.decode(&record, &mut batch).is_ok(), "a load is well formed");
+                from = *end;
+            }
+            batches.push(batch);
+        }
+        spent += apply(shard, &batches);
+    }
+}
+
+fn apply(shard: &mut Shard, batches: &[Batch<'_>]) -> Duration {
+    let mut outcomes = Vec::with_capacity(CHUNK);
+    let start = thread_time();
+    for batch in batches {
+        shard.apply(batch, &mut outcomes);
+    }
+    let spent = thread_time() - start;
+    assert!(outcomes.iter().all(|o| *o == Outcome::Scored), "every event of a load is scored");
+    spent
+}
+
+fn limits() -> Limits {
+    Limits { memory_bytes: 16 << 30, dedup_window_ms: 3_600_000, dedup_ids: 2_000_000 }
+}
+
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}

@@ -1,0 +1,290 @@
+//! A real Kafka broker on free ports of the loopback address.
+//!
+//! Invariant: the broker and its data are gone when its handle is dropped and when this process
+//! ends, however it ends.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+const VERSION: &str = "4.3.1";
+const READY_WITHIN: Duration = Duration::from_secs(90);
+/// The one account of the listener with passwords.
+pub(crate) const USER: (&str, &str) = ("sillage", "correct");
+
+/// A running broker.
+pub(crate) struct Kafka {
+    /// A shell that kills the broker once its standard input closes.
+    guard: Child,
+    ports: Ports,
+    data: PathBuf,
+}
+
+/// Free when they were drawn.
+#[derive(Clone, Copy)]
+pub(crate) struct Ports {
+    plain: u16,
+    password: u16,
+    controller: u16,
+}
+
+/// A record to produce; its key chooses the partition, as Java clients do.
+pub(crate) struct Event<'a> {
+    pub(crate) key: Option<&'a str>,
+    pub(crate) payload: Option<&'a [u8]>,
+    /// When it claims to be written, ms since the Unix epoch; nothing is now.
+    pub(crate) log_time_ms: Option<i64>,
+}
+
+impl Ports {
+    pub(crate) fn draw() -> Self {
+        let listeners: Vec<TcpListener> =
+            (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+        let port = |at: usize| listeners[at].local_addr().expect("bound").port();
+        Self { plain: port(0), password: port(1), controller: port(2) }
+    }
+
+    pub(crate) fn brokers(self) -> String {
+        format!("127.0.0.1:{}", self.plain)
+    }
+}
+
+impl Kafka {
+    /// The broker that the tests of this binary share.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Kafka> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(Ports::draw()))
+    }
+
+    /// A broker of the test's own; waits until it answers.
+    pub(crate) fn start(ports: Ports) -> Self {
+        let cache = fetch();
+        let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+            "kafka-{}-{}",
+            std::process::id(),
+            ports.plain
+        ));
+        std::fs::create_dir_all(data.join("log")).expect("a folder for the broker");
+        copy_folder(&cache.join("formatted"), &data.join("log"));
+        std::fs::write(data.join("server.properties"), properties(ports, &data)).expect("written");
+        let guard = Command::new("sh")
+            .args(["-c", GUARDED, "sh"])
+            .args([cache.join("lib"), data.clone()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sh must be there");
+        let kafka = Self { guard, ports, data };
+        kafka.await_ready();
+        kafka
+    }
+
+    pub(crate) fn brokers(&self) -> String {
+        self.ports.brokers()
+    }
+
+    /// The listener that asks for [`USER`] by SASL PLAIN.
+    pub(crate) fn brokers_with_password(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.password)
+    }
+
+    /// Creates a topic; `settings` are the topic's own, such as `max.message.bytes`.
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin");
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let created = block_on(admin.create_topics(&[topic], &AdminOptions::new()));
+        created.expect("an answer").remove(0).expect("created");
+        let known = || {
+            let answer = admin.inner().fetch_metadata(Some(name), Duration::from_secs(5)).ok()?;
+            let of_topic = answer.topics().first()?;
+            let led = of_topic.partitions().iter().filter(|p| p.leader() >= 0).count();
+            (led == usize::try_from(partitions).expect("not negative")).then_some(())
+        };
+        poll("every partition to have a leader", Duration::from_secs(30), known);
+    }
+
+    /// Produces to a topic and waits until the broker has everything.
+    pub(crate) fn produce<'a>(&self, topic: &str, events: impl IntoIterator<Item = Event<'a>>) {
+        let producer: BaseProducer = self
+            .client()
+            .set("linger.ms", "50")
+            .set("batch.size", "1000000")
+            .set("compression.codec", "zstd")
+            .set("partitioner", "murmur2_random")
+            .set("message.max.bytes", "10000000")
+            .set("queue.buffering.max.messages", "500000")
+            .create()
+            .expect("a producer");
+        for event in events {
+            let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic);
+            record.key = event.key;
+            record.payload = event.payload;
+            record.timestamp = event.log_time_ms;
+            while let Err((error, back)) = producer.send(record) {
+                let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+                assert_eq!(error, full, "cannot produce");
+                producer.poll(Duration::from_millis(10));
+                record = back;
+            }
+        }
+        producer.flush(Duration::from_secs(60)).expect("flushed");
+    }
+
+    /// All records of a topic from its beginning: what each holds, as `read` takes it.
+    pub(crate) fn read_all<T>(
+        &self,
+        topic: &str,
+        count: usize,
+        read: impl Fn(&rdkafka::message::BorrowedMessage<'_>) -> T,
+    ) -> Vec<T> {
+        let consumer: BaseConsumer = self
+            .client()
+            .set("group.id", format!("read-{topic}"))
+            .set("auto.offset.reset", "earliest")
+            .create()
+            .expect("a consumer");
+        consumer.subscribe(&[topic]).expect("subscribed");
+        let mut records = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while records.len() < count {
+            assert!(Instant::now() < deadline, "{topic}: {} of {count} records", records.len());
+            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
+                records.push(read(&message));
+            }
+        }
+        records
+    }
+
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.brokers());
+        config
+    }
+
+    fn await_ready(&self) {
+        let probe: BaseConsumer = self.client().create().expect("a client");
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            let answer = probe.client().fetch_metadata(None, Duration::from_secs(2));
+            if answer.is_ok_and(|answer| !answer.brokers().is_empty()) {
+                return;
+            }
+            if Instant::now() > deadline {
+                let mut log = String::new();
+                if let Ok(mut file) = std::fs::File::open(self.data.join("server.log")) {
+                    file.read_to_string(&mut log).expect("readable");
+                }
+                let tail = log.len().saturating_sub(4_000);
+                panic!("kafka did not start:\n{}", log.get(tail..).unwrap_or(&log));
+            }
+        }
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        self.guard.wait().expect("the guard must end");
+    }
+}
+
+/// Runs the broker until the standard input closes, then removes it and its data.
+const GUARDED: &str = r#"
+java -Xms256m -Xmx768m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$1/*" \
+    kafka.Kafka "$2/server.properties" >"$2/server.log" 2>&1 </dev/null &
+broker=$!
+cat >/dev/null
+kill -9 $broker
+wait $broker
+rm -rf "$2"
+"#;
+
+fn fetch() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target");
+    let cache = target.join(format!("kafka-{VERSION}"));
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/fetch-kafka.sh");
+    let fetched = Command::new("sh").arg(script).arg(&cache).output().expect("sh must be there");
+    let said = String::from_utf8_lossy(&fetched.stderr);
+    assert!(fetched.status.success(), "{}", said.trim());
+    cache
+}
+
+fn properties(ports: Ports, data: &Path) -> String {
+    let Ports { plain, password, controller } = ports;
+    let (user, secret) = USER;
+    let login = "org.apache.kafka.common.security.plain.PlainLoginModule required";
+    format!(
+        r#"process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{plain},PASSWORD://127.0.0.1:{password},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain},PASSWORD://127.0.0.1:{password}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PASSWORD:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.password.plain.sasl.jaas.config={login} user_{user}="{secret}";
+log.dirs={log}
+log.retention.ms=-1
+message.max.bytes=10485760
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+group.consumer.heartbeat.interval.ms=500
+group.consumer.min.heartbeat.interval.ms=500
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+"#,
+        log = data.join("log").display(),
+    )
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("readable");
+        if entry.file_type().expect("a type").is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
+        }
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}
+
+/// Waits for `condition` to give something.
+pub(crate) fn poll<T>(what: &str, within: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited {within:?} in vain for {what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}

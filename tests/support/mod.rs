@@ -1,0 +1,3 @@
+//! What tests of several files need: the real things to run against.
+
+pub(crate) mod kafka;
