@@ -77,7 +77,7 @@ impl Daemon {
         let links = owner::Links {
             decoder: Arc::new(Decoder::new(secret(config)?, &config.codes)),
             book,
-            dead_letter: letters,
+            dead_letters: letters,
             kafka: kafka_metrics.clone(),
             metrics: owner::Metrics::register(&registry, &config.kafka.topics)?,
         };

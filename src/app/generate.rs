@@ -210,7 +210,7 @@ struct Lost(Arc<AtomicU64>);
 impl kafka::Receipts for Lost {
     fn delivered(&self, _ticket: usize) {}
 
-    fn lost(&self, _ticket: usize, why: &kafka::KafkaError) {
+    fn lost(&self, _ticket: usize, why: &kafka::ClientError) {
         if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(%why, "an event was not delivered");
         }

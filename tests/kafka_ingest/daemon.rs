@@ -16,7 +16,7 @@ use sillage::rank::ScoreBook;
 
 use crate::support::kafka::poll;
 
-pub(crate) const WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const WITHIN: Duration = Duration::from_mins(1);
 
 pub(crate) struct Daemon {
     pub(crate) consumer: Consumer,
@@ -62,7 +62,7 @@ impl Daemon {
         let params = Params::default();
         let kafka = kafka::Metrics::register(&registry, &config.topics).expect("registered");
         let dead = dead_letter::Config::default();
-        let (dead_letter, writer) =
+        let (dead_letters, writer) =
             DeadLetters::start(&dead, options.sink, &registry).expect("registered");
         let broken = options.broken;
         let limits = move |_shards| {
@@ -80,7 +80,7 @@ impl Daemon {
         let links = Links {
             decoder: Arc::new(Decoder::new(Secret::new(7), &BTreeMap::new())),
             book: Arc::new(ScoreBook::new(&params)),
-            dead_letter,
+            dead_letters,
             kafka: kafka.clone(),
             metrics: owner::Metrics::register(&registry, &config.topics).expect("registered"),
         };

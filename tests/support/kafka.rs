@@ -142,7 +142,7 @@ impl Kafka {
                 record = back;
             }
         }
-        producer.flush(Duration::from_secs(60)).expect("flushed");
+        producer.flush(Duration::from_mins(1)).expect("flushed");
     }
 
     /// All records of a topic from its beginning: what each holds, as `read` takes it.

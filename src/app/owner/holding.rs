@@ -112,7 +112,6 @@ fn apply(
                 }
             }
             Message::Record(_) => {}
-            Message::End { offset } => source.reached(offset),
             Message::Fault(fault) => source.faulted(&fault, &work.kafka)?,
         }
     }

@@ -50,7 +50,6 @@ enum Slot {
     /// An event: its place in the batch decoded ahead.
     Event(usize, Keyed),
     Rejected(Reason),
-    End(i64),
     Fault(Fault),
     /// Was read before.
     Repeated,
@@ -220,7 +219,6 @@ impl<'a> Ahead<'a> {
                         Err(reason) => Slot::Rejected(reason),
                     }
                 }
-                Some(Message::End { offset }) => Slot::End(offset),
                 Some(Message::Fault(fault)) => Slot::Fault(fault),
                 Some(Message::Record(_)) | None => Slot::Repeated,
             };
@@ -243,7 +241,7 @@ impl<'a> Ahead<'a> {
     fn record(&self, line: &Line) -> Option<Record<'a>> {
         match self.messages?.get(line.settled + self.used)? {
             Message::Record(record) => Some(record),
-            Message::End { .. } | Message::Fault(_) => None,
+            Message::Fault(_) => None,
         }
     }
 
@@ -257,7 +255,6 @@ impl<'a> Ahead<'a> {
                         work.reject(&line.source, &record, *reason);
                     }
                 }
-                Slot::End(offset) => line.source.reached(*offset),
                 Slot::Fault(fault) => line.source.faulted(fault, &work.kafka)?,
                 Slot::Repeated => {}
             }

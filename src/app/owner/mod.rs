@@ -56,7 +56,7 @@ pub struct Settings {
 pub struct Links {
     pub decoder: Arc<Decoder>,
     pub book: Arc<ScoreBook>,
-    pub dead_letter: DeadLetters,
+    pub dead_letters: DeadLetters,
     pub kafka: kafka::Metrics,
     pub metrics: Metrics,
 }
@@ -236,7 +236,7 @@ impl Handle {
         let (commands, received) = mpsc::sync_channel(COMMANDS);
         let work = Work::new(
             Arc::clone(&links.decoder),
-            links.dead_letter.clone(),
+            links.dead_letters.clone(),
             links.kafka.clone(),
             links.metrics.clone(),
         );

@@ -26,8 +26,6 @@ pub(super) struct Source {
     series: PartitionSeries,
     watermark: WatermarkSeries,
     next_offset: i64,
-    /// The offset at which the end was seen.
-    end_offset: Option<i64>,
     log_time_ms: Option<i64>,
     newest_ms: Option<i64>,
     records: u64,
@@ -50,7 +48,6 @@ impl Source {
                 Start::Beginning => 0,
                 Start::At(offset) => offset,
             },
-            end_offset: None,
             log_time_ms: None,
             newest_ms: None,
             records: 0,
@@ -80,12 +77,6 @@ impl Source {
         true
     }
 
-    /// The end was reached, perhaps behind offsets that hold no record.
-    pub(super) fn reached(&mut self, offset: i64) {
-        self.next_offset = self.next_offset.max(offset);
-        self.end_offset = Some(offset);
-    }
-
     /// An event was scored.
     pub(super) fn saw(&mut self, time_ms: i64) {
         self.newest_ms = self.newest_ms.max(Some(time_ms));
@@ -93,8 +84,7 @@ impl Source {
 
     /// Whether nothing is known to come after what was read.
     pub(super) fn is_at_end(&self) -> bool {
-        self.end_offset.is_some_and(|end| end >= self.next_offset)
-            || self.queue.high_watermark().is_some_and(|high| high <= self.next_offset)
+        self.queue.is_at_end(self.next_offset)
     }
 
     /// What can be retried is librdkafka's to retry, and only said.

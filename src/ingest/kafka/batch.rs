@@ -16,6 +16,7 @@ use rdkafka::bindings as sys;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::{RDKafka, RDKafkaRespErr};
+use rdkafka::{Offset, TopicPartitionList};
 
 /// The consumer that queues and messages keep alive, whatever its context.
 type Keep = Arc<dyn Any + Send + Sync>;
@@ -28,6 +29,8 @@ pub struct PartitionQueue {
     partition: i32,
     /// Whom librdkafka wakes; it holds the address until the callback is taken back.
     woken: Option<Box<Thread>>,
+    /// Where reading goes on after a fault.
+    resume: Offset,
     keep: Keep,
 }
 
@@ -41,10 +44,6 @@ pub struct Messages {
 #[derive(Debug)]
 pub enum Message<'a> {
     Record(Record<'a>),
-    /// The end of the partition was reached: the next record will have this offset or a later one.
-    End {
-        offset: i64,
-    },
     Fault(Fault),
 }
 
@@ -80,6 +79,7 @@ impl PartitionQueue {
         consumer: &Arc<BaseConsumer<C>>,
         topic: &str,
         partition: i32,
+        start: Offset,
     ) -> Option<Self> {
         let topic = CString::new(topic).ok()?;
         let client = NonNull::new(consumer.client().native_ptr())?;
@@ -91,7 +91,7 @@ impl PartitionQueue {
         // SAFETY: the queue was just handed out; forwarding to null is how it is split.
         unsafe { sys::rd_kafka_queue_forward(raw.as_ptr(), ptr::null_mut()) };
         let keep: Keep = Arc::<BaseConsumer<C>>::clone(consumer);
-        Some(Self { raw, client, topic, partition, woken: None, keep })
+        Some(Self { raw, client, topic, partition, woken: None, resume: start, keep })
     }
 
     /// Has `thread` unparked whenever the empty queue receives something.
@@ -113,15 +113,47 @@ impl PartitionQueue {
             sys::rd_kafka_consume_batch_queue(self.raw.as_ptr(), timeout_ms, raw.as_mut_ptr(), max)
         };
         raw.truncate(usize::try_from(filled).unwrap_or(0));
-        Messages {
+        let messages = Messages {
             raw: raw.into_iter().filter_map(NonNull::new).collect(),
             _keep: Arc::clone(&self.keep),
+        };
+        self.mind_faults(&messages);
+        messages
+    }
+
+    /// librdkafka takes an error in a batch for a record and puts the position behind it, so that
+    /// a pause, such as each rebalance brings, would skip the record that is really next.
+    fn mind_faults(&mut self, messages: &Messages) {
+        let mut faulty = false;
+        for message in messages.iter() {
+            match message {
+                Message::Record(record) => self.resume = Offset::Offset(record.offset + 1),
+                Message::Fault(_) => faulty = true,
+            }
+        }
+        if faulty && let Some(at) = self.here(self.resume) {
+            // SAFETY: client and list are alive; without a timeout nothing is waited for, and
+            // there is no error to be freed.
+            unsafe { sys::rd_kafka_seek_partitions(self.client.as_ptr(), at.ptr(), 0) };
         }
     }
 
     /// The offset behind the partition's last record, as of the last answer of the broker.
     #[must_use]
     pub fn high_watermark(&self) -> Option<i64> {
+        self.watermarks().map(|(_, high)| high)
+    }
+
+    /// Whether nothing is known to come behind what was fetched, the last record of which lay
+    /// before `next_offset`.
+    #[must_use]
+    pub fn is_at_end(&self, next_offset: i64) -> bool {
+        let Some((low, high)) = self.watermarks() else { return false };
+        // Markers of transactions have offsets too; only the client's own position knows of them.
+        next_offset >= high || low >= high || self.position().is_some_and(|at| at >= high)
+    }
+
+    fn watermarks(&self) -> Option<(i64, i64)> {
         let (mut low, mut high) = (-1, -1);
         // SAFETY: the client outlives this value, and the call only reads what it has in memory.
         let error = unsafe {
@@ -133,7 +165,23 @@ impl PartitionQueue {
                 &raw mut high,
             )
         };
-        (error == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+        let known = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0;
+        known.then_some((low, high))
+    }
+
+    fn position(&self) -> Option<i64> {
+        let here = self.here(Offset::Invalid)?;
+        // SAFETY: client and list are alive; the call writes the list's offsets.
+        unsafe { sys::rd_kafka_position(self.client.as_ptr(), here.ptr()) };
+        here.elements().first().and_then(|here| here.offset().to_raw())
+    }
+
+    /// This partition, with an offset.
+    fn here(&self, offset: Offset) -> Option<TopicPartitionList> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        let topic = self.topic.to_str().ok()?;
+        list.add_partition_offset(topic, self.partition, offset).ok()?;
+        Some(list)
     }
 
     fn wake_nobody(&mut self) {
@@ -190,9 +238,6 @@ impl Messages {
 unsafe fn read<'a>(pointer: NonNull<sys::rd_kafka_message_t>) -> Message<'a> {
     // SAFETY: as the caller promises.
     let message = unsafe { pointer.as_ref() };
-    if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF {
-        return Message::End { offset: message.offset };
-    }
     if message.err != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
         return Message::Fault(Fault { code: message.err.into(), reason: reason(message) });
     }

@@ -155,7 +155,9 @@ impl Config {
             .set("auto.offset.reset", "error")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .set("enable.partition.eof", "true")
+            // As a batch is consumed, librdkafka 2.12 takes the event for a record at the end and
+            // would skip the real one after a rebalance. Watermarks show the end as well.
+            .set("enable.partition.eof", "false")
             .set("isolation.level", "read_committed")
             .set("statistics.interval.ms", "5000")
             .set("queued.max.messages.kbytes", kbytes.to_string());

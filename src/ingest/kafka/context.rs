@@ -95,9 +95,14 @@ impl Context {
     pub(super) fn met(&self, code: RDKafkaErrorCode, reason: &str) {
         use RDKafkaErrorCode as Code;
         self.metrics.error(code);
-        self.status.note_error(reason);
+        // That all are down says less than why each of them is.
+        if code != Code::AllBrokersDown {
+            self.status.note_error(reason);
+        }
         let reason = self.status.last_error().unwrap_or_default();
         match code {
+            // Being turned away is why they count as down.
+            Code::AllBrokersDown | Code::Resolve if self.is_denied() => {}
             Code::AllBrokersDown | Code::Resolve => {
                 self.status.begin(ProblemKind::Unreachable, self.unreachable(&reason));
             }
@@ -119,6 +124,10 @@ impl Context {
             }
             _ => tracing::debug!(?code, reason, "kafka client"),
         }
+    }
+
+    pub(super) fn is_denied(&self) -> bool {
+        self.status.problem().is_some_and(|problem| problem.kind == ProblemKind::Denied)
     }
 
     pub(super) fn brokers(&self) -> &str {
@@ -146,7 +155,7 @@ impl Context {
             };
             tracing::info!(topic, partition, start = ?start, "partition assigned");
             list.set_partition_offset(&topic, partition, offset).map_err(Error::Assign)?;
-            let queue = PartitionQueue::split(consumer, &topic, partition)
+            let queue = PartitionQueue::split(consumer, &topic, partition, offset)
                 .ok_or_else(|| Error::NoQueue { topic: topic.clone(), partition })?;
             let topic = Arc::from(topic);
             let series = self.metrics.partition(&topic, partition);

@@ -13,6 +13,8 @@ mod status;
 mod topic_sink;
 mod topics;
 
+pub use rdkafka::error::KafkaError as ClientError;
+
 pub use batch::{Fault, Message, Messages, PartitionQueue, Record};
 pub use config::Config;
 pub use consumer::{Consumer, Error};
@@ -26,6 +28,5 @@ pub fn library_version() -> String {
     rdkafka::util::get_rdkafka_version().1
 }
 
-pub use rdkafka::error::KafkaError;
 pub use status::{Problem, ProblemKind, Status};
 pub use topic_sink::TopicSink;

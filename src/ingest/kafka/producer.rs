@@ -116,6 +116,12 @@ impl<R: Receipts> Producer<R> {
         self.0.flush(patience).is_ok()
     }
 
+    /// Records that wait to be delivered.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        usize::try_from(self.0.in_flight_count()).unwrap_or(0)
+    }
+
     /// Gives up what waits; it is told as lost.
     pub fn give_up(&self) {
         self.0.purge(PurgeConfig::default().queue().inflight());

@@ -80,7 +80,7 @@ fn report(context: &Context, status: &Status, topic: &str, error: Option<RDKafka
             status.begin(ProblemKind::Denied, what);
         }
         Some(Code::LeaderNotAvailable) => tracing::debug!(topic, "has no leader yet"),
-        Some(_) if status.problem().is_some_and(|p| p.kind == ProblemKind::Denied) => {}
+        Some(_) if context.is_denied() => {}
         Some(_) => {
             let why = status.last_error().unwrap_or_default();
             status.begin(ProblemKind::Unreachable, context.unreachable(&why));
