@@ -148,6 +148,76 @@ const WRONG_FILES: &[(&str, &str)] = &[
         "model:\n  points:\n    amplify: 90\n",
         "sillage.yaml:2: model.points: a sum of 160 is not allowed, it must be a sum of at most 100",
     ),
+    // The way in and the way out.
+    (
+        "kafka:\n  broker: x\n",
+        "sillage.yaml:2: kafka.broker: there is no such key, did you mean brokers?, allowed are brokers, group,",
+    ),
+    (
+        "kafka:\n  topics: interactions\n",
+        "sillage.yaml:2: kafka.topics: interactions is not allowed, it must be a list such as [a, b]",
+    ),
+    (
+        "kafka:\n  topics: [a b]\n",
+        "sillage.yaml:2: kafka.topics: a b is not allowed, it must be one topic or more",
+    ),
+    (
+        "kafka:\n  prefetch: 12\n",
+        "sillage.yaml:2: kafka.prefetch: 12 is not allowed, it must be a size",
+    ),
+    (
+        "kafka:\n  properties:\n    group.id: hunter2\n",
+        "sillage.yaml:3: kafka.properties.group.id: ",
+    ),
+    (
+        "kafka:\n  properties:\n    sasl.pasword: hunter2\n",
+        "sillage.yaml:3: kafka.properties.sasl.pasword: ",
+    ),
+    (
+        "kafka:\n  properties: [hunter2]\n",
+        "sillage.yaml:2: kafka.properties: the value is not allowed, it must be a map",
+    ),
+    (
+        "kafka: hunter2\n",
+        "sillage.yaml:1: kafka: the value is not allowed, it must be a section with the keys brokers,",
+    ),
+    (
+        "dead_letter:\n  topics: a\n",
+        "sillage.yaml:2: dead_letter.topics: there is no such key, did you mean topic?",
+    ),
+    (
+        "dead_letter:\n  on_failure: panic\n",
+        "sillage.yaml:2: dead_letter.on_failure: panic is not allowed, it must be one of count, block",
+    ),
+    (
+        "dead_letter:\n  topic: a\n  file: b\n",
+        "sillage.yaml:2: dead_letter.topic: a is not allowed, it must be left out when there is a file",
+    ),
+    (
+        "export:\n  topk: 5\n",
+        "sillage.yaml:2: export.topk: there is no such key, did you mean top_k?",
+    ),
+    (
+        "export:\n  top_k: 0\n",
+        "sillage.yaml:2: export.top_k: 0 is not allowed, it must be 1 to 10000",
+    ),
+    (
+        "export:\n  watch: [1, {a: b}]\n",
+        "sillage.yaml:2: export.watch[1]: {a: b} is not allowed, it must be text",
+    ),
+    ("serve:\n  port: 80\n", "sillage.yaml:2: serve.port: there is no such key, allowed are"),
+    (
+        "serve:\n  listen: 9464\n",
+        "sillage.yaml:2: serve.listen: 9464 is not allowed, it must be host and port",
+    ),
+    (
+        "log:\n  format: xml\n",
+        "sillage.yaml:2: log.format: xml is not allowed, it must be one of text, json",
+    ),
+    (
+        "log:\n  level: loud=\n",
+        "sillage.yaml:2: log.level: loud= is not allowed, it must be error, warn,",
+    ),
     // A secret is not repeated.
     (
         "state:\n  actor_key: hunter2\n",
@@ -183,6 +253,14 @@ fn wrong_files_are_explained_on_one_line() {
 #[test]
 fn wrong_variables_are_explained_by_their_name() {
     let cases = [
+        (
+            ("SILLAGE__KAKFA__BROKERS", "a:1"),
+            "SILLAGE__KAKFA__BROKERS: kakfa: there is no such key, did you mean kafka?",
+        ),
+        (
+            ("SILLAGE__KAFKA__PROPERTIES__SASL_PASWORD", "hunter2"),
+            "SILLAGE__KAFKA__PROPERTIES__SASL_PASWORD: kafka.properties.sasl.pasword: ",
+        ),
         (
             ("SILLAGE__VIEV__INTERVAL", "1s"),
             "SILLAGE__VIEV__INTERVAL: viev: there is no such key, did you mean view?",
@@ -242,10 +320,23 @@ fn variables_lie_over_the_file() {
             ("SILLAGE__MODEL__HALF_LIFE_MS", "3d"),
             ("SILLAGE__MODEL__WEIGHTS", "{quote: 2}"),
             ("SILLAGE__MODEL__WEIGHTS__LIKE", "0.5"),
+            ("SILLAGE__KAFKA__BROKERS", "a:1,b:2"),
+            ("SILLAGE__KAFKA__TOPICS", "interactions, conversions"),
+            ("SILLAGE__EXPORT__WATCH", "[ada, 'b,c']"),
+            (
+                "SILLAGE__KAFKA__PROPERTIES",
+                "{security.protocol: plaintext, session.timeout.ms: 6000}",
+            ),
+            ("SILLAGE__KAFKA__PROPERTIES__CLIENT_RACK", "7"),
             ("SILLAGE_PORT", "tcp://10.0.0.1:9464"),
         ],
     )
     .expect("a configuration");
+    assert_eq!(config.kafka.brokers, "a:1,b:2");
+    assert_eq!(config.kafka.topics, ["interactions", "conversions"]);
+    assert_eq!(config.export.watch, ["ada", "b,c"]);
+    let properties: Vec<_> = config.kafka.properties.values().map(String::as_str).collect();
+    assert_eq!(properties, ["7", "plaintext", "6000"]);
     assert_eq!(config.view.interval.to_string(), "200ms");
     assert_eq!(config.view.clock.to_string(), "wall");
     assert_eq!(config.ingest.threads, Some(3));

@@ -1,5 +1,7 @@
 //! What `generate` writes: the same events to any destination, at the rate asked for.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

@@ -1,7 +1,12 @@
 //! The library against the reference model itself, on recorded streams. Both lie beside the
 //! repository, in `../shared`; where they are absent the tests say so and pass.
 
-#![allow(clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod library;
 mod oracle;

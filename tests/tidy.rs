@@ -10,7 +10,7 @@ const LINES_MAX: usize = 500;
 const VAGUE: [&str; 7] = ["utils", "util", "helpers", "common", "manager", "types", "misc"];
 /// Parts without I/O, clock, threads or serde.
 const PURE: [&str; 4] = ["engine", "rank", "detect", "evidence"];
-/// What they may import beside the model and themselves.
+/// What they may import beside the model and themselves; rank reads the shards of the engine too.
 const PURE_IMPORTS: [&str; 6] =
     ["foldhash", "hashbrown", "dashmap", "super", "self", "crate::model"];
 /// Parts of std that the core must not see.
@@ -115,6 +115,7 @@ fn is_pure(import: &str, part: &str) -> bool {
             .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
     };
     import.starts_with("core::")
+        || part == "rank" && at_start("crate::engine")
         || at_start(&own)
         || PURE_IMPORTS.iter().any(|name| at_start(name))
         // `pub use child::Name`: a module of its own, next to the file.
@@ -271,7 +272,7 @@ fn versions_are_pinned() {
             }
         }
     }
-    for line in read("Cargo.toml").lines().filter(|line| line.contains("\"*\"")) {
+    for line in read("Cargo.toml").lines().filter(|line| line.contains("= \"*\"")) {
         broken.push(format!("Cargo.toml: {line}"));
     }
     holds("images and crates have a version", &broken);

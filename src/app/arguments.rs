@@ -4,7 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::generate::{self, Destination, Stream};
+use crate::campaign::Plan;
+use crate::clock;
 use crate::config::Duration;
+use crate::ingest::format::ColumnNames;
+use crate::ingest::kafka;
 
 /// `sillage demo`
 #[derive(Clone, Debug, Args)]
@@ -36,8 +41,8 @@ pub struct Replay {
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
     /// Names of CSV columns where they differ, such as actor=user,target=author,time=at.
-    #[arg(long, value_name = "FIELD=COLUMN,…", value_delimiter = ',', value_parser = column)]
-    pub columns: Vec<(String, String)>,
+    #[arg(long, value_name = "FIELD=COLUMN,…")]
+    pub columns: Option<ColumnNames>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -57,8 +62,8 @@ pub struct Generate {
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(10..=50_000_000))]
     pub people: u32,
     /// Days that the campaign lasts.
-    #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u32).range(1..=3_660))]
-    pub days: u32,
+    #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u16).range(1..=3_660))]
+    pub days: u16,
     /// File to write, one JSON object a line; - is standard output.
     #[arg(long, value_name = "FILE", default_value = "-", conflicts_with_all = ["kafka", "topic"])]
     pub out: PathBuf,
@@ -71,20 +76,37 @@ pub struct Generate {
     /// Events a second at most; without it, as fast as they are taken.
     #[arg(long, value_name = "N", value_parser = positive)]
     pub rate: Option<f64>,
+    /// File for what was planted, as JSON; without it, standard error.
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+}
+
+impl Generate {
+    /// The same as a request; `kafka` is how to reach brokers, but for their address.
+    #[must_use]
+    pub fn request(&self, kafka: &kafka::Config) -> generate::Generate {
+        let plan =
+            Plan { seed: self.seed, people: self.people, days: self.days, ..Plan::default() };
+        let to = match (&self.kafka, &self.topic) {
+            (Some(brokers), Some(topic)) => Destination::Kafka {
+                config: kafka::Config { brokers: brokers.clone(), ..kafka.clone() },
+                topic: topic.clone(),
+            },
+            _ if self.out.as_os_str() == "-" => Destination::Stdout,
+            _ => Destination::File(self.out.clone()),
+        };
+        generate::Generate {
+            stream: Stream::Campaign(plan.ending_before(clock::wall_ms())),
+            to,
+            rate: self.rate,
+            truth: self.truth.clone(),
+        }
+    }
 }
 
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
         _ => Err("a number above 0 is needed".into()),
-    }
-}
-
-fn column(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((field, column)) if !field.is_empty() && !column.is_empty() => {
-            Ok((field.into(), column.into()))
-        }
-        _ => Err("FIELD=COLUMN is needed, such as actor=user".into()),
     }
 }

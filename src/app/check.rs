@@ -1,23 +1,73 @@
-//! `sillage check` and `sillage reference`: what the configuration amounts to, and all its keys.
+//! `sillage check` and `sillage reference`: what the configuration amounts to, and what there is.
 
 use std::io::{Write, stdout};
 
-use crate::config::Config;
+use super::catalogue::SECTIONS;
+use crate::config::{ByteSize, Config, reference as keys};
+use crate::serve::exposition::catalogue::{self, Family};
+use crate::serve::exposition::reference as metrics;
 
 /// Prints the digest of the configuration in force and the most that it can cost.
 pub fn check(config: &Config) -> anyhow::Result<()> {
-    let mut out = stdout().lock();
-    writeln!(out, "configuration  {:016x}", config.digest())?;
-    writeln!(
-        out,
-        "state          {} at most, then the coldest is evicted",
-        config.state.memory_limit
-    )?;
+    stdout().lock().write_all(summary(config).as_bytes())?;
     Ok(())
 }
 
-/// Prints every key with its default and what it means.
-pub fn reference() -> anyhow::Result<()> {
-    stdout().lock().write_all(crate::config::reference().as_bytes())?;
+/// Prints every key with its default and what it means, or every metric.
+pub fn reference(of_metrics: bool) -> anyhow::Result<()> {
+    let page = if of_metrics { metrics(&SECTIONS) } else { keys() };
+    stdout().lock().write_all(page.as_bytes())?;
     Ok(())
+}
+
+fn summary(config: &Config) -> String {
+    let state = config.state.memory_limit;
+    let (prefetch, letters) = (config.kafka.prefetch, ByteSize::mib(64));
+    let memory = ByteSize(state.0.saturating_add(prefetch.0).saturating_add(letters.0));
+    let limit = config.export.series_limit;
+    let segment = series_of_segment(config);
+    format!(
+        "configuration  {:016x}\n\
+         topics         {} of {}, group {}\n\
+         memory         {memory} at most: state {state}, prefetch {prefetch}, dead letters {letters}\n\
+         series         {limit} of scores at most, {segment} a segment: {} segments in full\n",
+        config.digest(),
+        config.kafka.topics.join(", "),
+        config.kafka.brokers,
+        config.kafka.group,
+        limit / segment,
+    )
+}
+
+/// Series of a segment whose ranking is full: the top with its hysteresis, and who is watched.
+fn series_of_segment(config: &Config) -> usize {
+    let shown = config.export.top_k + config.export.top_k / 5 + config.export.watch.len();
+    let count = |labels: &[&str]| {
+        let has = |family: &Family| labels.iter().all(|label| family.labels.contains(label));
+        catalogue::SCORES.families.iter().filter(|family| has(family)).count()
+    };
+    let pairs = count(&["segment", "influencer"]);
+    // Of the three parts of a score each is a series; the leader is one influencer of a segment.
+    let influencer = pairs + 2 * count(&["part"]) - 1;
+    let segment = count(&["segment"]) - pairs + 1;
+    shown * influencer + segment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_adds_up() {
+        let mut config = Config::default();
+        config.state.memory_limit = ByteSize::gib(1);
+        config.kafka.prefetch = ByteSize::mib(64);
+        config.export.top_k = 10;
+        config.export.watch = vec!["ada".into()];
+        config.export.series_limit = 1_000;
+        let summary = summary(&config);
+        assert!(summary.contains("memory         1152MiB at most"), "{summary}");
+        // 10 and 2 of hysteresis and 1 watched, 10 series each; 4 of the segment.
+        assert!(summary.contains("1000 of scores at most, 134 a segment: 7 segments"), "{summary}");
+    }
 }

@@ -4,9 +4,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
 
+use super::arguments::{Generate, Replay};
 use crate::config::{Config, LoadError, Source};
 
 /// Ended as asked.
@@ -40,10 +42,20 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the daemon on your Kafka until it is told to stop.
+    Run,
+    /// Score a recorded stream without Kafka and print the ranking.
+    Replay(Replay),
+    /// Make a synthetic campaign whose truth is known, to a file or to Kafka.
+    Generate(Generate),
     /// Check the configuration and print what it amounts to.
     Check,
     /// Print every configuration key with its default and what it means.
-    Reference,
+    Reference {
+        /// Print every metric instead.
+        #[arg(long)]
+        metrics: bool,
+    },
 }
 
 /// Why the process does not end clean.
@@ -76,8 +88,19 @@ pub fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
+        Command::Run => super::run::run(&configuration(cli)?).map_err(Failure::Running),
+        Command::Replay(arguments) => {
+            super::replay::run(&configuration(cli)?, arguments).map_err(Failure::Running)
+        }
+        Command::Generate(arguments) => {
+            let request = arguments.request(&configuration(cli)?.kafka);
+            let generated = super::generate::run(&request, &AtomicBool::new(false));
+            generated.map(drop).map_err(Failure::Running)
+        }
         Command::Check => super::check::check(&configuration(cli)?).map_err(Failure::Running),
-        Command::Reference => super::check::reference().map_err(Failure::Running),
+        Command::Reference { metrics } => {
+            super::check::reference(*metrics).map_err(Failure::Running)
+        }
     }
 }
 

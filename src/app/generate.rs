@@ -239,11 +239,7 @@ impl Topic {
 
     fn finish(self) -> anyhow::Result<()> {
         if !self.producer.flush(PATIENCE) {
-            bail!(
-                "{} events of {} were not delivered in {PATIENCE:?}",
-                self.producer.waiting(),
-                self.name
-            );
+            bail!("not all events of {} were delivered in {PATIENCE:?}", self.name);
         }
         match self.lost.load(Ordering::Relaxed) {
             0 => Ok(()),

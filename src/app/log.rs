@@ -2,11 +2,15 @@
 
 use std::io::IsTerminal;
 
+use prometheus::Registry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::Invalid;
+use crate::serve::LogMessages;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -37,21 +41,20 @@ impl Config {
     }
 }
 
-/// Starts logging; called once, before anything is said.
-pub fn start(config: &Config) -> anyhow::Result<()> {
+/// Starts logging, and counts messages by level; called once, before anything is said.
+pub fn start(config: &Config, registry: &Registry) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(rules) if !rules.is_empty() => EnvFilter::try_new(rules)?,
         _ => EnvFilter::try_new(&config.level)?,
     };
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    let started = match config.format {
-        Format::Text => lines.with_target(false).try_init(),
-        Format::Json => lines.json().flatten_event(true).try_init(),
-    };
-    started.map_err(anyhow::Error::from_boxed)
+    let lines =
+        fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let log = tracing_subscriber::registry().with(filter).with(LogMessages::register(registry)?);
+    match config.format {
+        Format::Text => log.with(lines.with_target(false)).try_init()?,
+        Format::Json => log.with(lines.json().flatten_event(true)).try_init()?,
+    }
+    Ok(())
 }
 
 impl Default for Config {

@@ -1,8 +1,23 @@
 //! The one place that knows all parts: wiring, the loop, shutdown.
 
 pub mod arguments;
+mod build;
+pub mod catalogue;
 pub mod check;
 pub mod cli;
+mod daemon;
+mod dead_letter;
 pub mod generate;
 pub mod log;
 pub mod owner;
+mod pulse;
+pub mod replay;
+pub mod run;
+mod signals;
+mod status;
+mod table;
+
+/// Threads that score when the configuration names no number.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -80,7 +80,10 @@ fn typed(value: &serde_json::Value, tree: &Node) -> Result<Config, schema::Refus
 }
 
 /// A check sees values; only the tree knows where they were written.
-fn refused(invalid: Invalid, tree: &Node) -> schema::Refused {
+fn refused(mut invalid: Invalid, tree: &Node) -> schema::Refused {
+    if schema::holds_secrets(&invalid.key) {
+        invalid.value = schema::HIDDEN.into();
+    }
     let origin = tree.nearest(&invalid.key).origin.clone();
     schema::Refused::Value { origin, invalid }
 }

@@ -25,7 +25,7 @@ pub use sections::{ActorKey, Ingest, Notify, Snapshot, State, View, ViewClock};
 
 use crate::app::log;
 use crate::engine::Limits;
-use crate::ingest::kafka;
+use crate::ingest::{dead_letter, kafka};
 use crate::model::Params;
 use crate::serve;
 
@@ -35,6 +35,7 @@ use crate::serve;
 pub struct Config {
     pub kafka: kafka::Config,
     pub ingest: Ingest,
+    pub dead_letter: dead_letter::Config,
     /// Promo code to the influencer whom it credits.
     pub codes: BTreeMap<String, String>,
     pub view: View,
@@ -63,6 +64,7 @@ impl Config {
         let below = |section: &'static str| move |invalid: Invalid| invalid.below(section);
         self.kafka.validate().map_err(below("kafka"))?;
         self.ingest.validate().map_err(below("ingest"))?;
+        self.dead_letter.validate().map_err(below("dead_letter"))?;
         self.validate_codes()?;
         self.view.validate().map_err(below("view"))?;
         self.export.validate().map_err(below("export"))?;

@@ -10,6 +10,9 @@ use super::{Config, Duration, Invalid};
 /// Format of whole milliseconds that may be written as a duration (`7d`).
 const MILLIS: &str = "ms";
 
+/// What an error says in place of a secret.
+pub(super) const HIDDEN: &str = "the value";
+
 /// Longest value that an error repeats.
 const SHOWN_CHARS_MAX: usize = 80;
 
@@ -288,19 +291,22 @@ impl Key {
 /// A value as an error repeats it: short, and never a secret.
 pub(super) fn shown(path: &str, node: &Node) -> String {
     if holds_secrets(path) {
-        return "the value".into();
+        return HIDDEN.into();
+    }
+    if node.is_null() {
+        return "nothing".into();
     }
     let mut text = node.display();
     if let Some((cut, _)) = text.char_indices().nth(SHOWN_CHARS_MAX) {
         text.truncate(cut);
         text.push('…');
     }
-    if text.is_empty() { "nothing".into() } else { text.replace('\n', " ") }
+    text.replace('\n', " ")
 }
 
 /// Keys whose values appear in no error, log or digest: all that librdkafka is given may be one,
 /// and so may what lies below a whole section.
-fn holds_secrets(path: &str) -> bool {
+pub(super) fn holds_secrets(path: &str) -> bool {
     ["kafka.properties", "state.actor_key"].iter().any(|secret| path.starts_with(secret))
         || ["", "kafka", "state"].contains(&path)
 }

@@ -65,6 +65,18 @@ pub struct Store {
     pub evicted: u64,
 }
 
+impl std::ops::Add for Store {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            len: self.len + other.len,
+            bytes: self.bytes + other.bytes,
+            evicted: self.evicted + other.evicted,
+        }
+    }
+}
+
 /// The state of one partition.
 pub struct Shard {
     pub(super) rules: Rules,

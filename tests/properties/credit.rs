@@ -66,14 +66,17 @@ proptest! {
         events.push(Event { kind: "post".to_owned(), target: None, ..act("post", end, "clock", "") });
         let later = library::run(&events, &params, cut);
         for (path, value) in oracle::numbers(&now) {
-            if ["_share", "_audience"].iter().any(|end| path.ends_with(end)) && value > 1e-36 {
-                let (segment, rest) = path.split_once('/').unwrap();
-                let found = match rest.split_once('/') {
-                    Some((name, field)) => &later["segments"][segment]["influencers"][name][field],
-                    None => &later["segments"][segment][rest],
-                };
-                prop_assert_eq!(found.as_f64(), Some(value / 2.0), "{}", path);
+            // Shares in credit; of less than this, a residue may be part.
+            let credit = if path.ends_with("_share") { value * HUGE } else { value };
+            if !path.ends_with("_share") && !path.ends_with("_audience") || credit < 1e-3 {
+                continue;
             }
+            let (segment, rest) = path.split_once('/').unwrap();
+            let found = match rest.split_once('/') {
+                Some((name, field)) => &later["segments"][segment]["influencers"][name][field],
+                None => &later["segments"][segment][rest],
+            };
+            prop_assert_eq!(found.as_f64(), Some(value / 2.0), "{}", path);
         }
     }
 

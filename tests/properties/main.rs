@@ -1,7 +1,12 @@
 //! What the model promises (the numbers of the tests' comments are those of its list of
 //! properties), on streams made to provoke.
 
-#![allow(clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "../library/mod.rs"]
 mod library;

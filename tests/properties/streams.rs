@@ -211,7 +211,7 @@ impl Building<'_> {
         }
         match step.noise {
             92..95 if self.shape.noise => event.target = Some(event.actor.clone()),
-            95..97 if self.shape.noise => event.kind = "boost".to_owned(),
+            95..97 if self.shape.noise => "boost".clone_into(&mut event.kind),
             97..100 if self.shape.noise => event.target = None,
             _ => {}
         }

@@ -22,5 +22,11 @@ pub use context::{Assigned, Assignments, Start};
 pub use embedded::Embedded;
 pub use metrics::{Metrics, PartitionSeries, Progress};
 pub use producer::{Full, Outgoing, Producer, Receipts};
+/// The version of librdkafka.
+#[must_use]
+pub fn library_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}
+
 pub use status::{Problem, ProblemKind, Status};
 pub use topic_sink::TopicSink;

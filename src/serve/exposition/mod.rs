@@ -24,7 +24,7 @@ use bytes::Bytes;
 use prometheus::{Histogram, Registry};
 
 pub use negotiation::{format, gzip};
-pub use reference::{SECTIONS, reference};
+pub use reference::reference;
 pub use writer::Format;
 
 use self::plan::Plan;

@@ -174,9 +174,12 @@ mod tests {
 
     #[test]
     fn one_that_falls_beyond_the_edge_leaves_at_once() {
-        let mut of = selection(5, &[]);
-        assert_eq!(shown(&mut of, 1, &["a", "b", "c", "d", "e", "f", "g"]), "abcde");
-        assert_eq!(shown(&mut of, 2, &["b", "c", "d", "e", "f", "g", "a"]), "bcdef");
+        // A watched name makes it look beyond the edge.
+        for watch in [&[][..], &["h"]] {
+            let mut of = selection(5, watch);
+            assert_eq!(shown(&mut of, 1, &["a", "b", "c", "d", "e", "f", "g"]), "abcde");
+            assert_eq!(shown(&mut of, 2, &["b", "c", "d", "e", "f", "g", "a"]), "bcdef");
+        }
     }
 
     #[test]

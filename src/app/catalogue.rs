@@ -1,0 +1,169 @@
+//! The metrics of the parts that register their own, for `docs/metrics.md`; held equal by test to
+//! what is registered.
+
+use crate::serve::exposition::catalogue::{Family, Kind, SCORES, SERVICE, Section};
+
+/// All metrics, in the order of the page.
+pub const SECTIONS: [Section; 4] = [SCORES, PIPELINE, KAFKA, SERVICE];
+
+const TOPIC: &[&str] = &["topic"];
+const PARTITION: &[&str] = &["topic", "partition"];
+
+const PIPELINE: Section = Section {
+    title: "Pipeline",
+    families: &[
+        &counter("sillage_records_received_total", TOPIC, "Records received."),
+        &counter("sillage_received_bytes_total", TOPIC, "Bytes of records received."),
+        &counter("sillage_events_total", &["kind"], "Events scored by kind."),
+        &counter("sillage_events_rejected_total", &["reason"], "Records not scored."),
+        &counter("sillage_events_late_total", &[], "Events scored behind a newer one."),
+        &counter(
+            "sillage_unkeyed_records_total",
+            TOPIC,
+            "Events whose record is not keyed by their actor, so that sums may be wrong.",
+        ),
+        &family(
+            Kind::Histogram,
+            "sillage_event_delay_seconds",
+            &[],
+            "Time from the event to its scoring.",
+        ),
+        &counter(
+            "sillage_apply_busy_seconds_total",
+            &["shard_thread"],
+            "Time that a shard thread worked.",
+        ),
+        &gauge(
+            "sillage_watermark_timestamp_seconds",
+            PARTITION,
+            "Largest event time seen of the partition.",
+        ),
+        &gauge("sillage_last_event_timestamp_seconds", TOPIC, "Largest event time seen."),
+        &counter(
+            "sillage_deadletter_records_total",
+            &["reason"],
+            "Rejected records written to the dead letter.",
+        ),
+        &counter(
+            "sillage_deadletter_failures_total",
+            &[],
+            "Failed writes to the dead letter, and records lost because of them.",
+        ),
+        &gauge(
+            "sillage_deadletter_queue_records",
+            &[],
+            "Rejected records that wait to be written to the dead letter.",
+        ),
+    ],
+};
+
+const KAFKA: Section = Section {
+    title: "Kafka",
+    families: &[
+        &gauge("sillage_kafka_consumer_lag_records", PARTITION, "Records not yet read."),
+        &gauge(
+            "sillage_kafka_consumer_lag_seconds",
+            PARTITION,
+            "Age of the last record read while there are more, else 0.",
+        ),
+        &gauge("sillage_kafka_position_offset", PARTITION, "Offset that is read next."),
+        &gauge("sillage_kafka_committed_offset", PARTITION, "Offset committed."),
+        &gauge(
+            "sillage_kafka_high_watermark_offset",
+            PARTITION,
+            "Offset behind the last record of the partition.",
+        ),
+        &gauge("sillage_kafka_assigned_partitions", TOPIC, "Partitions owned."),
+        &counter("sillage_kafka_rebalances_total", &["kind"], "Changes of assignment."),
+        &counter(
+            "sillage_kafka_assignment_lost_total",
+            &[],
+            "Times the group had moved on without us.",
+        ),
+        &counter("sillage_kafka_commits_total", &[], "Commits of offsets."),
+        &counter("sillage_kafka_commit_failures_total", &[], "Commits of offsets that failed."),
+        &counter("sillage_kafka_errors_total", &["code"], "Errors of the client by code."),
+        &gauge("sillage_kafka_broker_up", &["broker"], "Whether the broker is connected."),
+        &gauge("sillage_kafka_broker_rtt_seconds", &["broker"], "Mean round trip time."),
+        &gauge("sillage_kafka_prefetch_bytes", &[], "Bytes fetched and not yet read."),
+        &gauge("sillage_kafka_prefetch_limit_bytes", &[], "Limit of the bytes prefetched."),
+        &counter(
+            "sillage_kafka_gap_records_total",
+            TOPIC,
+            "Records that were deleted before they were read.",
+        ),
+    ],
+};
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Family {
+    family(Kind::Gauge, name, labels, help)
+}
+
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Family {
+    family(Kind::Counter, name, labels, help)
+}
+
+const fn family(
+    kind: Kind,
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Family {
+    Family { name, kind, labels, help }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::{IntGaugeVec, Opts, Registry};
+
+    use super::*;
+    use crate::app::owner;
+    use crate::ingest::{dead_letter, kafka};
+
+    fn registered() -> Registry {
+        let registry = Registry::new();
+        let topics = ["t".to_owned()];
+        owner::Metrics::register(&registry, &topics).unwrap();
+        kafka::Metrics::register(&registry, &topics).unwrap();
+        let config = dead_letter::Config::default();
+        drop(dead_letter::DeadLetters::start(&config, None, &registry).unwrap());
+        registry
+    }
+
+    /// `UPDATE_GOLDEN=1` writes the file anew.
+    #[test]
+    fn the_documentation_lists_the_metrics_as_they_are() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+        let page = crate::serve::exposition::reference(&SECTIONS);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(file, &page).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(file).unwrap(), page);
+    }
+
+    /// A family that is registered refuses an equal one, and one of its name with other words.
+    #[test]
+    fn what_is_listed_is_registered_in_these_words() {
+        let registry = registered();
+        for family in PIPELINE.families.iter().chain(KAFKA.families) {
+            let probe = IntGaugeVec::new(Opts::new(family.name, family.help), family.labels);
+            let refused = registry.register(Box::new(probe.unwrap()));
+            assert!(matches!(refused, Err(prometheus::Error::AlreadyReg)), "{}", family.name);
+        }
+    }
+
+    #[test]
+    fn what_is_registered_is_listed_with_its_kind() {
+        for gathered in registered().gather() {
+            let listed = PIPELINE.families.iter().chain(KAFKA.families);
+            let found = listed.into_iter().find(|family| family.name == gathered.name());
+            let family = found.unwrap_or_else(|| panic!("{} is not listed", gathered.name()));
+            let kind = format!("{:?}", gathered.get_field_type()).to_lowercase();
+            assert_eq!(kind, family.kind.as_str(), "{}", family.name);
+        }
+    }
+}

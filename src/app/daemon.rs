@@ -1,0 +1,259 @@
+//! The whole daemon: what `run` and `demo` start, keep beating, and end.
+//!
+//! Invariant: everything that runs has its holder here, and is ended in the reverse of the order
+//! in which it was started, each step in bounded time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use prometheus::Registry;
+use tokio::runtime::Runtime;
+
+use super::owner::{self, Owners};
+use super::pulse::{Beat, Pulse};
+use super::signals::Signals;
+use super::status::Account;
+use crate::clock;
+use crate::config::Config;
+use crate::ingest::dead_letter::Writer;
+use crate::ingest::format::Decoder;
+use crate::ingest::kafka::{self, Start};
+use crate::ingest::order::Patience;
+use crate::model::Secret;
+use crate::rank::ScoreBook;
+use crate::serve::{self, Readiness, Server};
+use crate::view::Views;
+
+/// To apply what is in hand and draw the last picture, of the 30 s that a shutdown may take.
+const DRAIN_WITHIN: Duration = Duration::from_secs(15);
+/// For each of the other parts to end.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// Threads of the server; scoring has its own.
+const SERVER_THREADS: usize = 2;
+
+pub(super) struct Daemon {
+    runtime: Runtime,
+    signals: Signals,
+    readiness: Readiness,
+    account: Account,
+    views: Views,
+    server: Server,
+    owners: Arc<Owners>,
+    consumer: kafka::Consumer,
+    dead_letters: Writer,
+    pulse: Pulse,
+    interval: Duration,
+}
+
+impl Daemon {
+    /// Starts all parts. It listens, and may not yet have heard from Kafka, when this returns.
+    pub(super) fn start(config: &Config) -> anyhow::Result<Self> {
+        let registry = Registry::new();
+        super::log::start(&config.log, &registry)?;
+        announce(config);
+        let runtime = runtime()?;
+        let signals = Signals::listen(runtime.handle(), thread::current())?;
+        let (readiness, account, views) = (Readiness::default(), Account::new(), Views::default());
+        readiness.set("starting", Some("no partition is assigned yet".into()));
+        let parts = serve::Parts {
+            views: views.clone(),
+            registry: registry.clone(),
+            params: config.model.clone(),
+            readiness: readiness.clone(),
+            status: account.status(),
+            build: super::build::info(),
+        };
+        let server = Server::start(runtime.handle(), &config.serve, &config.export, parts)?;
+        let book = Arc::new(ScoreBook::new(&config.model));
+        let limit = config.state.memory_limit.0;
+        let clock = config.view.clock;
+        let pulse = Pulse::new(Arc::clone(&book), views.clone(), clock, &registry, limit)?;
+        let (letters, dead_letters) = super::dead_letter::start(config, &registry)?;
+        let kafka_metrics = kafka::Metrics::register(&registry, &config.kafka.topics)?;
+        let links = owner::Links {
+            decoder: Arc::new(Decoder::new(secret(config)?, &config.codes)),
+            book,
+            dead_letters: letters,
+            kafka: kafka_metrics.clone(),
+            metrics: owner::Metrics::register(&registry, &config.kafka.topics)?,
+        };
+        let owners = Owners::start(owner_settings(config), &links)?;
+        let owners = Arc::new(owners);
+        let assignments: Arc<dyn kafka::Assignments> = Arc::clone(&owners) as _;
+        let consumer = kafka::Consumer::start(&config.kafka, assignments, kafka_metrics)?;
+        account.follow(consumer.status());
+        let interval = config.view.interval.0;
+        Ok(Self {
+            runtime,
+            signals,
+            readiness,
+            account,
+            views,
+            server,
+            owners,
+            consumer,
+            dead_letters,
+            pulse,
+            interval,
+        })
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub(super) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    #[must_use]
+    pub(super) const fn views(&self) -> &Views {
+        &self.views
+    }
+
+    #[must_use]
+    pub(super) const fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// Beats until it is told to stop, or `enough` says so after a beat. Fails when a part has.
+    pub(super) fn beat(&mut self, mut enough: impl FnMut(&Beat) -> bool) -> anyhow::Result<()> {
+        let mut next = clock::instant();
+        while !self.signals.stopping() {
+            self.check()?;
+            let now = clock::instant();
+            if now < next {
+                thread::park_timeout(next - now);
+                continue;
+            }
+            next = (next + self.interval).max(now);
+            let beat = self.pulse.beat(&self.owners);
+            self.server.exposition().observe(self.views.current());
+            self.judge(&beat);
+            let enough = enough(&beat);
+            self.account.tell(beat);
+            if enough {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Drains and ends all parts; fails when one did not end in time.
+    pub(super) fn end(mut self) -> anyhow::Result<()> {
+        self.readiness.set("draining", Some("told to stop".into()));
+        self.dead_letters.stop_blocking();
+        let cuts = self.owners.drain(within(DRAIN_WITHIN));
+        self.pulse.last(&cuts);
+        let mut late = Vec::new();
+        if let Err(error) = self.consumer.close(END_WITHIN) {
+            tracing::error!("{:#}", anyhow::Error::from(error));
+            late.push("the kafka client");
+        }
+        let stopped = Arc::into_inner(self.owners).map(|owners| owners.stop(within(END_WITHIN)));
+        if stopped != Some(true) {
+            late.push("a shard thread");
+        }
+        let lost = self.dead_letters.close(END_WITHIN);
+        if lost > 0 {
+            tracing::error!(lost, "dead letters could not be written");
+        }
+        self.runtime.block_on(self.server.stop(END_WITHIN));
+        drop(self.signals);
+        self.runtime.shutdown_timeout(END_WITHIN);
+        if late.is_empty() {
+            tracing::info!("stopped");
+            Ok(())
+        } else {
+            bail!("{} did not end in time", late.join(" and "))
+        }
+    }
+
+    /// Whether every part still runs.
+    fn check(&self) -> anyhow::Result<()> {
+        if let Some(reason) = self.owners.poisoned() {
+            self.readiness.set("poisoned", Some(reason.clone()));
+            bail!(reason);
+        }
+        if let Some(error) = self.consumer.failed() {
+            self.readiness.set("kafka", Some(error.to_string()));
+            return Err(error.into());
+        }
+        if !self.server.is_running() {
+            bail!("the server ended by itself");
+        }
+        if !self.dead_letters.is_alive() {
+            bail!("the thread that writes dead letters panicked");
+        }
+        Ok(())
+    }
+
+    /// Once restored, a shard stays ready while the broker is away: it serves what it has, and
+    /// says since when in its status.
+    fn judge(&self, beat: &Beat) {
+        let problem = self.consumer.status().problem().map(|problem| problem.what);
+        let starting = beat.cuts.is_empty().then(|| "no partition is assigned yet".to_owned());
+        let restoring = beat.restoring > 0;
+        let waiting = starting.is_some() || restoring;
+        self.readiness.set("starting", starting);
+        self.readiness.set("kafka", problem.filter(|_| waiting));
+        self.readiness.set(
+            "restoring",
+            restoring.then(|| {
+                format!("{} of {} shards read their past", beat.restoring, beat.cuts.len())
+            }),
+        );
+    }
+}
+
+fn within(time: Duration) -> Instant {
+    clock::instant() + time
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(SERVER_THREADS)
+        .thread_name("serve")
+        .enable_all()
+        .build()
+        .context("cannot start the server's threads")
+}
+
+/// Says what an operator should know before the first record.
+fn announce(config: &Config) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        config = format!("{:016x}", config.digest()),
+        "starting"
+    );
+    if config.snapshot.dir.is_some() {
+        tracing::warn!(
+            "snapshots are not written yet: each start reads the log from its beginning"
+        );
+    }
+}
+
+fn owner_settings(config: &Config) -> owner::Settings {
+    let limits = config.clone();
+    let threads = config.ingest.threads.and_then(|threads| usize::try_from(threads).ok());
+    owner::Settings {
+        threads: threads.unwrap_or_else(super::cores),
+        topics: config.kafka.topics.clone(),
+        patience: Patience { idle: config.ingest.idle_timeout.0, grace_ms: config.model.grace_ms },
+        params: config.model.clone(),
+        limits: Box::new(move |shards| limits.limits(shards)),
+        start: Box::new(|_, _| Start::Beginning),
+    }
+}
+
+/// The secret of account keys: configured, or drawn anew for as long as nothing of it is kept.
+pub(super) fn secret(config: &Config) -> anyhow::Result<Secret> {
+    match config.state.actor_key {
+        Some(key) => Ok(key.0),
+        None => Ok(Secret::new(
+            getrandom::u64().map_err(|e| anyhow::anyhow!("cannot draw a key for accounts: {e}"))?,
+        )),
+    }
+}

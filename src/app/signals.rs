@@ -1,0 +1,71 @@
+//! What the operator asks of a running daemon: end soon, end now, or read the configuration anew.
+
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
+
+use anyhow::Context;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+/// Ended by a second signal: the shell's number for it.
+const INTERRUPTED: i32 = 130;
+
+/// Listens for signals until it is dropped.
+pub(super) struct Signals {
+    stop: Arc<AtomicBool>,
+    listening: JoinHandle<()>,
+}
+
+impl Signals {
+    /// Listens from now on, and wakes `who` when there is something to be done.
+    pub(super) fn listen(runtime: &Handle, who: Thread) -> anyhow::Result<Self> {
+        let _within = runtime.enter();
+        let hear = |kind| signal(kind).context("cannot listen for signals");
+        let mut terminate = hear(SignalKind::terminate())?;
+        let mut interrupt = hear(SignalKind::interrupt())?;
+        let mut hang_up = hear(SignalKind::hangup())?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&stop);
+        let listening = runtime.spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                    _ = hang_up.recv() => {
+                        tracing::warn!("a new configuration takes a restart, nothing was reloaded");
+                        continue;
+                    }
+                }
+                if asked.swap(true, Ordering::SeqCst) {
+                    tracing::warn!("told to stop twice, stopping at once");
+                    #[allow(clippy::exit, reason = "whoever asks twice does not want to wait")]
+                    process::exit(INTERRUPTED);
+                }
+                tracing::info!("told to stop, draining");
+                who.unpark();
+            }
+        });
+        Ok(Self { stop, listening })
+    }
+
+    /// Whether the daemon was told to stop.
+    #[must_use]
+    pub(super) fn stopping(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// The same, for those who only watch.
+    #[must_use]
+    pub(super) fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
