@@ -87,6 +87,7 @@ fn topics_partitioned_unlike_are_refused() {
     assert!(matches!(error, Error::PartitionedUnlike { .. }), "{error}");
     let said = error.to_string();
     assert!(said.contains("unlike-a has 2, unlike-b has 3"), "{said}");
+    daemon.close();
 }
 
 #[test]
