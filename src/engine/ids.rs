@@ -231,8 +231,10 @@ mod tests {
         let mut newest_ms = 0_i64;
         for n in 0..200_000_u64 {
             let roll = xxh3_64(&n.to_le_bytes());
-            let (id, time_ms) =
-                (xxh3_64(&(roll % 5_000).to_le_bytes()), n as i64 - (roll >> 60) as i64);
+            let (id, time_ms) = (
+                xxh3_64(&(roll % 5_000).to_le_bytes()),
+                n.cast_signed() - (roll >> 60).cast_signed(),
+            );
             newest_ms = newest_ms.max(time_ms);
             let expected = seen.get(&id).is_some_and(|seen_ms| *seen_ms >= newest_ms - 1_000);
             assert_eq!(ids.repeats(id, newest_ms), expected, "event {n}");

@@ -147,9 +147,9 @@ mod tests {
                 nibbles.clear_after(newest + 8, elapsed);
                 bytes.clear_after(newest + 8, elapsed);
                 for bucket in newest + 9..newest + 17 {
-                    let kept = bucket - (newest + 8) > elapsed;
-                    assert_eq!(nibbles.get(bucket), if kept { old_nibbles.get(bucket) } else { 0 });
-                    assert_eq!(bytes.get(bucket), if kept { old_bytes.get(bucket) } else { 0 });
+                    let kept = u32::from(bucket - (newest + 8) > elapsed);
+                    assert_eq!(nibbles.get(bucket), kept * old_nibbles.get(bucket));
+                    assert_eq!(bytes.get(bucket), kept * old_bytes.get(bucket));
                 }
             }
         }

@@ -112,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Patience = Patience { idle: Duration::from_secs(60), grace_ms: 600_000 };
+    const PATIENCE: Patience = Patience { idle: Duration::from_mins(1), grace_ms: 600_000 };
 
     fn began() -> Instant {
         crate::clock::instant()
@@ -131,7 +131,7 @@ mod tests {
         merge.ended(1);
         assert_eq!(merge.next(&heads, after(began, 59)), None, "not silent for long enough");
         assert_eq!(merge.next(&heads, after(began, 60)), Some(0));
-        merge.arrived(1, began + Duration::from_secs(60));
+        merge.arrived(1, began + Duration::from_mins(1));
         assert_eq!(merge.next(&heads, after(began, 200)), None, "it spoke again");
     }
 

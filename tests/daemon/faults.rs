@@ -88,15 +88,15 @@ fn topics_with_as_many_partitions_are_read_together() {
     let acts: Vec<String> =
         (0..500).map(|n| event("retweet", &format!("a{}", n % 50), "t", NOW + n * 1_000)).collect();
     produce(kafka, "interactions", &acts);
-    let likes: Vec<String> =
-        (0..50).map(|n| event("like", &format!("b{n}"), "t", NOW + n * 10_000)).collect();
-    produce(kafka, "conversions", &likes);
+    let replies: Vec<String> =
+        (0..50).map(|n| event("reply", &format!("b{n}"), "t", NOW + n * 10_000)).collect();
+    produce(kafka, "conversions", &replies);
     let settings = [("SILLAGE__INGEST__IDLE_TIMEOUT", "500ms")];
     let daemon = Daemon::start(&kafka.brokers(), "interactions,conversions", &settings);
     daemon.await_records(550);
     daemon.await_ready();
     assert_eq!(daemon.metric("sillage_events_total", &["kind=\"retweet\""]), 500.0);
-    assert_eq!(daemon.metric("sillage_events_total", &["kind=\"like\""]), 50.0);
+    assert_eq!(daemon.metric("sillage_events_total", &["kind=\"reply\""]), 50.0);
     assert_eq!(daemon.metric("sillage_active_fans", &["influencer=\"t\""]), 100.0);
     daemon.stop();
 }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::support::kafka::poll;
 
 /// For what has no bound of its own.
-pub(crate) const WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const WITHIN: Duration = Duration::from_mins(1);
 /// What the design allows a shutdown.
 pub(crate) const DRAINED_WITHIN: Duration = Duration::from_secs(30);
 /// What the design allows a problem to be said.
@@ -209,7 +209,7 @@ impl Drop for Daemon {
 
 impl End {
     pub(crate) fn code(&self) -> Option<i32> {
-        assert_eq!(self.status.core_dumped(), false);
+        assert!(!self.status.core_dumped());
         self.status.code()
     }
 

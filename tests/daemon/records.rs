@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::process::Daemon;
+use crate::process::{Daemon, WITHIN};
 use crate::stream::event;
 use crate::support::kafka::{Event, Kafka};
 
@@ -47,6 +47,8 @@ fn what_cannot_be_scored_is_counted_and_kept_whole() {
     let daemon = Daemon::start(&kafka.brokers(), "garbage", &settings);
     daemon.await_records(bad.len() + keys.len());
     daemon.await_ready();
+    let warned = daemon.await_line("not keyed by their actor", WITHIN);
+    assert!(warned.contains("WARN") && warned.contains("garbage"), "{warned}");
     assert_eq!(daemon.metric("sillage_events_total", &[]), keys.len() as f64);
     let rejected = |labels: &[&str]| daemon.metric("sillage_events_rejected_total", labels);
     for (_, reason) in &bad {
@@ -55,7 +57,7 @@ fn what_cannot_be_scored_is_counted_and_kept_whole() {
     }
     assert_eq!(rejected(&[]), bad.len() as f64);
     assert_eq!(daemon.metric("sillage_unkeyed_records_total", &["topic=\"garbage\""]), 2.0);
-    daemon.await_metric("sillage_dead_letter_records_total", &[], bad.len() as f64);
+    daemon.await_metric("sillage_deadletter_records_total", &[], bad.len() as f64);
 
     let letters = fs::read_to_string(daemon.folder().join("letters.ndjson")).unwrap();
     let letters: Vec<Value> = letters.lines().map(|l| serde_json::from_str(l).unwrap()).collect();

@@ -1,5 +1,6 @@
 //! What is asked in a wrong way is refused before anything else happens: exit 64.
 
+use std::net::TcpListener;
 use std::process::Output;
 
 use crate::process::command;
@@ -55,6 +56,27 @@ fn what_fails_while_running_is_one_line_and_exit_1() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.lines().count() == 1 && said.contains("absent.ndjson"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_had_at_the_start_is_said_and_exit_1() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let free = ("SILLAGE__SERVE__LISTEN", "127.0.0.1:0");
+    for (settings, expected) in [
+        ([free, ("SILLAGE__SERVE__LISTEN", taken.as_str())], ["cannot listen on", taken.as_str()]),
+        (
+            [("SILLAGE__DEAD_LETTER__FILE", "absent/letters"), free],
+            ["absent/letters", "dead letter"],
+        ),
+    ] {
+        let output = run(&["run"], &settings[..]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let last = said.lines().last().unwrap_or_default();
+        assert!(last.starts_with("sillage: "), "{said}");
+        assert!(expected.iter().all(|part| last.contains(part)), "{said}");
+    }
 }
 
 fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
