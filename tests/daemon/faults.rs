@@ -1,5 +1,7 @@
 //! What keeps the daemon from its input is said within ten seconds, and is over when it is over.
 
+use std::net::TcpListener;
+
 use crate::process::{Daemon, SAID_WITHIN, WITHIN};
 use crate::stream::{event, produce};
 use crate::support::kafka::{Kafka, Ports, USER, poll};
@@ -52,6 +54,15 @@ fn a_broker_and_a_topic_that_come_later_are_awaited() {
     assert!(problem.contains(&brokers), "{problem}");
     assert!(daemon.is_ready(), "it serves what it has");
     assert_eq!(daemon.metric("sillage_active_fans", &["influencer=\"t\""]), 100.0);
+    daemon.stop();
+}
+
+#[test]
+fn a_broker_that_is_mute_is_said() {
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let brokers = mute.local_addr().unwrap().to_string();
+    let daemon = Daemon::start(&brokers, "mute", &[]);
+    is_said(&daemon, &["no kafka broker at", &brokers]);
     daemon.stop();
 }
 
