@@ -196,10 +196,13 @@ impl Daemon {
     /// says since when in its status.
     fn judge(&self, beat: &Beat) {
         let problem = self.consumer.status().problem().map(|problem| problem.what);
-        let starting = beat.cuts.is_empty().then(|| "no partition is assigned yet".to_owned());
+        let stalled = self.owners.stalled();
+        let starting = (beat.cuts.is_empty() && stalled.is_none())
+            .then(|| "no partition is assigned yet".to_owned());
         let restoring = beat.restoring > 0;
         let waiting = starting.is_some() || restoring;
         self.readiness.set("starting", starting);
+        self.readiness.set("stalled", stalled);
         self.readiness.set("kafka", problem.filter(|_| waiting));
         self.readiness.set(
             "restoring",

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::process::{Daemon, WITHIN};
+use rustix::process::Signal;
+
+use crate::process::{DRAINED_WITHIN, Daemon, WITHIN};
 use crate::stream::{event, produce};
 use crate::support::kafka::{Kafka, poll};
 
@@ -16,6 +18,25 @@ fn a_thread_that_panics_ends_the_daemon_with_its_reason() {
 #[test]
 fn so_does_one_that_reads_several_topics() {
     check("poisoned-a,poisoned-b", "broken too");
+}
+
+#[test]
+fn a_thread_that_is_stuck_is_said_and_left_behind() {
+    let kafka = Kafka::shared();
+    kafka.create_topic("stuck", 1, &[]);
+    let settings = [("FAILPOINTS", "apply=1*off->sleep(600000)")];
+    let daemon = Daemon::start(&kafka.brokers(), "stuck", &settings);
+    produce(kafka, "stuck", &[event("retweet", "a", "t", NOW)]);
+    daemon.await_metric("sillage_active_fans", &["influencer=\"t\""], 1.0);
+    produce(kafka, "stuck", &[event("retweet", "b", "t", NOW + 1)]);
+    let why = poll("readiness to go", WITHIN, || daemon.unready());
+    assert!(why.contains("shard thread 0 does not answer"), "{why}");
+    let ranking = daemon.json("/api/v1/segments/s/ranking");
+    assert_eq!(ranking["as_of"], NOW, "what was read is still shown");
+    daemon.signal(Signal::TERM);
+    let end = daemon.await_end(DRAINED_WITHIN);
+    assert_eq!(end.code(), Some(1), "{}", end.said.join("\n"));
+    assert!(end.last_words().contains("shard thread"), "{}", end.said.join("\n"));
 }
 
 fn check(topics: &str, words: &str) {

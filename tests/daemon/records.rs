@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::process::{Daemon, WITHIN};
 use crate::stream::event;
-use crate::support::kafka::{Event, Kafka};
+use crate::support::kafka::{Event, Kafka, poll};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -86,4 +86,38 @@ fn an_empty_topic_is_ready_and_read_when_it_fills() {
     daemon.await_metric("sillage_events_total", &[], 1.0);
     daemon.await_metric("sillage_active_fans", &["influencer=\"t\""], 1.0);
     daemon.stop();
+}
+
+#[test]
+fn dead_letters_that_cannot_be_written_are_counted_or_block_by_policy() {
+    let kafka = Kafka::shared();
+    kafka.create_topic("unwritten", 1, &[]);
+    let bad = (0..100).map(|_| Event { key: None, payload: Some(b"?"), log_time_ms: None });
+    let good = event("retweet", "a", "t", NOW);
+    let good = Event { key: Some("a"), payload: Some(good.as_bytes()), log_time_ms: None };
+    kafka.produce("unwritten", bad.chain([good]));
+    for (policy, scored) in [("count", 1.0), ("block", 0.0)] {
+        let settings = [
+            ("SILLAGE__KAFKA__GROUP", policy),
+            ("SILLAGE__DEAD_LETTER__TOPIC", "no-such-topic"),
+            ("SILLAGE__DEAD_LETTER__ON_FAILURE", policy),
+            ("SILLAGE__DEAD_LETTER__QUEUE_RECORDS", "10"),
+            ("SILLAGE__VIEW__INTERVAL", "100ms"),
+        ];
+        let daemon = Daemon::start(&kafka.brokers(), "unwritten", &settings);
+        daemon.await_metric("sillage_deadletter_queue_records", &[], 10.0);
+        if policy == "block" {
+            let why = poll("readiness to go", WITHIN, || {
+                daemon.unready().filter(|why| why.contains("stalled"))
+            });
+            assert!(why.contains("waits for dead letters to be written"), "{why}");
+        } else {
+            daemon.await_ready();
+            poll("what did not fit to be counted", WITHIN, || {
+                (daemon.metric("sillage_deadletter_failures_total", &[]) >= 90.0).then_some(())
+            });
+        }
+        assert_eq!(daemon.metric("sillage_events_total", &[]), scored, "{policy}");
+        daemon.stop();
+    }
 }
