@@ -13,7 +13,7 @@ const NOW: i64 = 1_700_000_000_000;
 const MIB: u64 = 1 << 20;
 const LIMIT: u64 = 16 * MIB;
 /// The process around the state: code, stacks, buffers of Kafka, rendered answers.
-const BESIDE: u64 = 144 * MIB;
+const BESIDE: u64 = 240 * MIB;
 
 #[test]
 fn a_limit_bounds_the_state_and_evicts_the_same_each_time() {
