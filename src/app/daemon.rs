@@ -122,11 +122,6 @@ impl Daemon {
         &self.scoring
     }
 
-    #[must_use]
-    pub(super) const fn signals(&self) -> &Signals {
-        &self.signals
-    }
-
     /// Beats until it is told to stop, or `enough` says so after a beat. Fails when a part has.
     pub(super) fn beat(&mut self, mut enough: impl FnMut(&Beat) -> bool) -> anyhow::Result<()> {
         let mut next = clock::instant();

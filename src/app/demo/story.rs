@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use super::stream::Stream;
 use crate::app::table::printable;
+use crate::campaign::AccountTruth;
 use crate::model::{Label, SegmentStandings, Standing};
 
 const CELEBRITY: &str = "celebrity";
@@ -14,34 +15,14 @@ const DAY_SECONDS: f64 = 86_400.0;
 /// What is happening, and where to look.
 pub(super) fn opening(stream: &Stream, brokers: &str, address: SocketAddr) -> Vec<String> {
     let mut lines =
-        vec!["sillage demo: the whole daemon on a broker inside this process".to_owned()];
-    lines.push(format!("  broker    {brokers}, {} partitions, keyed by actor", super::PARTITIONS));
+        vec![format!("sillage demo: the whole daemon, on a broker inside this process, {brokers}")];
     let pace = pace(stream.speed());
     match stream {
-        Stream::Campaign { plan, .. } => {
+        Stream::Campaign { plan, campaign, .. } => {
             let (people, days) = (grouped(plan.people.into()), plan.days);
             lines
                 .push(format!("  campaign  {people} people, the {days} days before today, {pace}"));
-            let fans = |name: &str| {
-                let account = stream.planted().iter().find(|account| account.name == name);
-                grouped(account.map_or(0, |account| account.fans.into()))
-            };
-            lines.push(format!(
-                "  planted   celebrity ({} fans, bought followers, answers nobody), mid ({}),",
-                fans(CELEBRITY),
-                fans("mid"),
-            ));
-            lines.push(format!(
-                "            homophily ({}), micro ({}, answers the most), ring ({} bots)",
-                fans("homophily"),
-                fans("micro"),
-                fans("ring"),
-            ));
-            lines.push(
-                "  watch     the celebrity: popular, not influential. Conversions are in the \
-                 stream and not\n            scored yet, so convert stays 0"
-                    .into(),
-            );
+            lines.extend(planted(&campaign.truth().accounts));
         }
         Stream::Recorded { files, extent, .. } => {
             let names: Vec<_> = files.iter().map(|f| printable(&f.to_string_lossy())).collect();
@@ -52,10 +33,26 @@ pub(super) fn opening(stream: &Stream, brokers: &str, address: SocketAddr) -> Ve
             }
         }
     }
-    lines.push(format!("  page      http://{address}/"));
-    lines.push(format!("  metrics   http://{address}/metrics"));
+    lines.push(format!("  page      http://{address}/   metrics http://{address}/metrics"));
     lines.push(String::new());
     lines
+}
+
+fn planted(accounts: &[AccountTruth]) -> [String; 3] {
+    let fans = |name: &str| {
+        let account = accounts.iter().find(|account| account.name == name);
+        grouped(account.map_or(0, |account| account.fans.into()))
+    };
+    let (celebrity, mid, homophily) = (fans(CELEBRITY), fans("mid"), fans("homophily"));
+    let (micro, ring) = (fans("micro"), fans("ring"));
+    [
+        format!("  planted   celebrity ({celebrity} fans, more followers bought, answers nobody),"),
+        format!(
+            "            mid ({mid}), homophily ({homophily}), micro ({micro}, answers most), \
+             ring ({ring} bots)"
+        ),
+        "  watch     the celebrity: popular, not influential; convert is 0, not scored yet".into(),
+    ]
 }
 
 /// In words, what the ranking shows: one line or two.
@@ -91,22 +88,19 @@ fn of_celebrity(celebrity: &Standing, segment: &SegmentStandings) -> Vec<String>
         Label::Insufficient => "has too few fans to be judged yet",
         Label::Both => "is popular and influential",
         Label::Influential => "is influential",
+        _ if popularity > score => "is more popular than influential",
         Label::Emerging | Label::Quiet => "is not popular yet",
     };
-    let mut lines = vec![format!(
-        "The celebrity {verdict}: popularity {popularity:.1}, influence {score:.1}. It answers \
-         nobody: relate {relate_points:.1}."
-    )];
+    let mut lines =
+        vec![format!("The celebrity {verdict}: popularity {popularity:.1}, influence {score:.1}.")];
     let best = segment.influencers.iter().find(|s| s.influencer != celebrity.influencer);
     if let Some(best) = best.filter(|best| best.relate_points > *relate_points) {
-        let place = if best.score > *score { "is ahead of it" } else { "is close behind it" };
+        let place = if best.score > *score { "is ahead of it" } else { "is not far behind" };
+        let (name, few, many) =
+            (printable(&best.influencer), grouped(best.active_fans), grouped(*fans));
         lines.push(format!(
-            "{} {place} ({:.1}) with {} fans to its {}: it talks with them, relate {:.1}.",
-            printable(&best.influencer),
-            best.score,
-            grouped(best.active_fans),
-            grouped(*fans),
-            best.relate_points
+            "{name} {place} ({:.1}) with {few} fans to its {many}, because it talks with them.",
+            best.score
         ));
     }
     lines

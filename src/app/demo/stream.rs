@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::campaign::{AccountTruth, Campaign, Plan};
+use crate::campaign::{Campaign, Plan};
 use crate::ingest::files::{Block, Reader, Source};
 use crate::ingest::format::glance;
 
@@ -66,14 +66,6 @@ impl Stream {
     pub(super) const fn speed(&self) -> f64 {
         match self {
             Self::Campaign { speed, .. } | Self::Recorded { speed, .. } => *speed,
-        }
-    }
-
-    /// Who was planted, and with how many fans.
-    pub(super) fn planted(&self) -> &[AccountTruth] {
-        match self {
-            Self::Campaign { campaign, .. } => &campaign.truth().accounts,
-            Self::Recorded { .. } => &[],
         }
     }
 
