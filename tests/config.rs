@@ -215,6 +215,10 @@ const WRONG_FILES: &[(&str, &str)] = &[
         "sillage.yaml:2: log.format: xml is not allowed, it must be one of text, json",
     ),
     (
+        "log:\n  level: inof\n",
+        "sillage.yaml:2: log.level: inof is not allowed, it must be error, warn,",
+    ),
+    (
         "log:\n  level: loud=\n",
         "sillage.yaml:2: log.level: loud= is not allowed, it must be error, warn,",
     ),
@@ -385,9 +389,13 @@ fn the_starting_point_loads() {
 
 #[test]
 fn secrets_stay_inside() {
-    let config = loaded("state: {actor_key: 00ff00ff00ff00ff}\n", &[]).expect("a configuration");
-    let shown = format!("{config:?} {}", serde_json::to_string(&config).expect("plain data"));
-    assert!(!shown.contains("00ff00ff") && !shown.contains(&0x00ff_00ff_00ff_00ff_u64.to_string()));
+    let text =
+        "state: {actor_key: 00ff00ff00ff00ff}\nkafka: {properties: {sasl.password: hunter2}}\n";
+    let config = loaded(text, &[]).expect("a configuration");
+    let key = 0x00ff_00ff_00ff_00ff_u64.to_string();
+    let shown = format!("{config:?}");
+    assert!(["00ff00ff", key.as_str(), "hunter2"].iter().all(|secret| !shown.contains(secret)));
+    assert!(shown.contains("sasl.password"), "{shown}");
 }
 
 #[test]
@@ -397,4 +405,11 @@ fn the_digest_tells_configurations_apart() {
     let other = loaded("view: {interval: 2s}\n", &[]).expect("a configuration");
     assert_eq!(one.digest(), same.digest());
     assert_ne!(one.digest(), other.digest());
+}
+
+#[test]
+fn what_has_no_effect_yet_is_told() {
+    let config = loaded("snapshot: {dir: /data, interval: 1m}\n", &[]).expect("a configuration");
+    assert_eq!(config.ineffective(), ["snapshot.dir"]);
+    assert!(Config::default().ineffective().is_empty());
 }

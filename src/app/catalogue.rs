@@ -4,7 +4,7 @@
 use crate::serve::exposition::catalogue::{Family, Kind, SCORES, SERVICE, Section};
 
 /// All metrics, in the order of the page.
-pub const SECTIONS: [Section; 4] = [SCORES, PIPELINE, KAFKA, SERVICE];
+pub const SECTIONS: [Section; 5] = [SCORES, PIPELINE, KAFKA, STATE, SERVICE];
 
 const TOPIC: &[&str] = &["topic"];
 const PARTITION: &[&str] = &["topic", "partition"];
@@ -54,6 +54,18 @@ const PIPELINE: Section = Section {
             &[],
             "Rejected records that wait to be written to the dead letter.",
         ),
+        &family(
+            Kind::Histogram,
+            "sillage_view_build_seconds",
+            &[],
+            "Time to merge, rank and publish a view.",
+        ),
+        &family(
+            Kind::Histogram,
+            "sillage_publish_delay_seconds",
+            &[],
+            "From the fetch of a record to the view that shows it, of each shard's oldest.",
+        ),
     ],
 };
 
@@ -95,6 +107,25 @@ const KAFKA: Section = Section {
     ],
 };
 
+const STATE: Section = Section {
+    title: "State",
+    families: &[
+        &gauge("sillage_state_entries", &["store"], "Entries held, by store."),
+        &gauge("sillage_state_bytes", &["store"], "Memory held, by store."),
+        &gauge("sillage_state_limit_bytes", &[], "Bound on the state of all shards."),
+        &counter(
+            "sillage_state_evictions_total",
+            &["store", "reason"],
+            "Entries that a limit took.",
+        ),
+        &gauge(
+            "sillage_shards_restoring",
+            &[],
+            "Shards not yet read to the end of their partition.",
+        ),
+    ],
+};
+
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Family {
     family(Kind::Gauge, name, labels, help)
 }
@@ -122,7 +153,16 @@ mod tests {
 
     use super::*;
     use crate::app::owner;
+    use crate::app::pulse::Pulse;
+    use crate::config::ViewClock;
     use crate::ingest::{dead_letter, kafka};
+    use crate::model::Params;
+    use crate::rank::ScoreBook;
+    use crate::view::Views;
+
+    fn listed() -> impl Iterator<Item = &'static Family> {
+        [PIPELINE, KAFKA, STATE].into_iter().flat_map(|section| section.families.iter().copied())
+    }
 
     fn registered() -> Registry {
         let registry = Registry::new();
@@ -130,6 +170,8 @@ mod tests {
         owner::Metrics::register(&registry, &topics).unwrap();
         kafka::Metrics::register(&registry, &topics).unwrap();
         let config = dead_letter::Config::default();
+        let book = std::sync::Arc::new(ScoreBook::new(&Params::default()));
+        Pulse::new(book, Views::default(), ViewClock::Log, &registry, 1).unwrap();
         drop(dead_letter::DeadLetters::start(&config, None, &registry).unwrap());
         registry
     }
@@ -149,7 +191,7 @@ mod tests {
     #[test]
     fn what_is_listed_is_registered_in_these_words() {
         let registry = registered();
-        for family in PIPELINE.families.iter().chain(KAFKA.families) {
+        for family in listed() {
             let probe = IntGaugeVec::new(Opts::new(family.name, family.help), family.labels);
             let refused = registry.register(Box::new(probe.unwrap()));
             assert!(matches!(refused, Err(prometheus::Error::AlreadyReg)), "{}", family.name);
@@ -159,8 +201,7 @@ mod tests {
     #[test]
     fn what_is_registered_is_listed_with_its_kind() {
         for gathered in registered().gather() {
-            let listed = PIPELINE.families.iter().chain(KAFKA.families);
-            let found = listed.into_iter().find(|family| family.name == gathered.name());
+            let found = listed().find(|family| family.name == gathered.name());
             let family = found.unwrap_or_else(|| panic!("{} is not listed", gathered.name()));
             let kind = format!("{:?}", gathered.get_field_type()).to_lowercase();
             assert_eq!(kind, family.kind.as_str(), "{}", family.name);

@@ -9,7 +9,11 @@ use crate::serve::exposition::reference as metrics;
 
 /// Prints the digest of the configuration in force and the most that it can cost.
 pub fn check(config: &Config) -> anyhow::Result<()> {
-    stdout().lock().write_all(summary(config).as_bytes())?;
+    let mut out = stdout().lock();
+    out.write_all(summary(config).as_bytes())?;
+    for key in config.ineffective() {
+        writeln!(out, "no effect yet  {key}: snapshots are not written")?;
+    }
     Ok(())
 }
 

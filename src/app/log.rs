@@ -12,6 +12,9 @@ use tracing_subscriber::{EnvFilter, fmt};
 use crate::config::Invalid;
 use crate::serve::LogMessages;
 
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// What the daemon says of itself, on standard error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -33,7 +36,13 @@ pub enum Format {
 
 impl Config {
     pub(crate) fn validate(&self) -> Result<(), Invalid> {
-        if EnvFilter::try_new(&self.level).is_ok() && !self.level.trim().is_empty() {
+        // A bare word that is no level would be taken for a part, and silence all others.
+        let is_level = |word: &str| LEVELS.contains(&word);
+        let is_rule = |rule: &str| match rule.split_once('=') {
+            Some((part, level)) => !part.is_empty() && is_level(level),
+            None => is_level(rule),
+        };
+        if self.level.split(',').all(is_rule) && EnvFilter::try_new(&self.level).is_ok() {
             return Ok(());
         }
         let allowed = "error, warn, info, debug or trace, or by part as in info,librdkafka=debug";

@@ -30,7 +30,7 @@ use crate::model::Params;
 use crate::serve;
 
 /// All that can be configured.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub kafka: kafka::Config,
@@ -44,7 +44,6 @@ pub struct Config {
     pub state: State,
     pub snapshot: Snapshot,
     pub notify: Notify,
-    /// What the daemon says of itself, on standard error.
     pub log: log::Config,
     pub model: Params,
 }
@@ -76,6 +75,17 @@ impl Config {
         model.map_err(|e| Invalid::new(e.key, e.value, e.allowed).below("model"))
     }
 
+    /// Keys that are set and have no effect yet, to be said at the start.
+    #[must_use]
+    pub fn ineffective(&self) -> Vec<&'static str> {
+        let usual = Snapshot::default();
+        let set = [
+            (self.snapshot.dir != usual.dir, "snapshot.dir"),
+            (self.snapshot.interval != usual.interval, "snapshot.interval"),
+        ];
+        set.into_iter().filter_map(|(is_set, key)| is_set.then_some(key)).collect()
+    }
+
     /// What one of `shards` shards may keep.
     #[must_use]
     pub fn limits(&self, shards: usize) -> Limits {
@@ -89,12 +99,16 @@ impl Config {
     /// A fingerprint of all that is in force, secrets apart.
     #[must_use]
     pub fn digest(&self) -> u64 {
+        xxh3_64(self.without_secrets().to_string().as_bytes())
+    }
+
+    fn without_secrets(&self) -> serde_json::Value {
         let mut value = serde_json::to_value(self).expect("a configuration must be plain data");
         if let Some(properties) = value.pointer_mut("/kafka/properties") {
             let names = properties.as_object().map(|p| p.keys().cloned().collect::<Vec<_>>());
             *properties = names.into();
         }
-        xxh3_64(value.to_string().as_bytes())
+        value
     }
 
     fn validate_codes(&self) -> Result<(), Invalid> {
@@ -106,6 +120,12 @@ impl Config {
             }
             None => Ok(()),
         }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Config {}", self.without_secrets())
     }
 }
 

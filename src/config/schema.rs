@@ -198,10 +198,23 @@ impl Key {
     }
 
     fn within(&self, value: &Value) -> bool {
-        let bound = |name: &str| self.any_schema(|s| s.get(name).and_then(Value::as_f64));
         let Some(number) = value.as_f64() else { return false };
-        bound("minimum").is_none_or(|min| number >= min)
-            && bound("maximum").is_none_or(|max| number <= max)
+        let (min, max) = self.bounds();
+        let at_most = |max: Value| max.as_f64().is_none_or(|max| number <= max);
+        min.as_ref().and_then(Value::as_f64).is_none_or(|min| number >= min)
+            && max.is_none_or(at_most)
+    }
+
+    /// The least and the most, where the type or the schema has one.
+    fn bounds(&self) -> (Option<Value>, Option<Value>) {
+        let bound = |name: &str| self.any_schema(|schema| schema.get(name).cloned());
+        let of_type = match self.format() {
+            Some("uint8") => Some(Value::from(u8::MAX)),
+            Some("uint16") => Some(Value::from(u16::MAX)),
+            Some("uint32") => Some(Value::from(u32::MAX)),
+            _ => None,
+        };
+        (bound("minimum"), bound("maximum").or(of_type))
     }
 
     pub(super) fn refuse(&self, node: &Node) -> Refused {
@@ -224,8 +237,7 @@ impl Key {
         if !choices.is_empty() {
             return format!("one of {}", choices.join(", "));
         }
-        let bound = |name: &str| self.any_schema(|s| s.get(name).cloned());
-        let range = match (bound("minimum"), bound("maximum")) {
+        let range = match self.bounds() {
             (Some(min), Some(max)) => format!(" from {min} to {max}"),
             (Some(min), None) => format!(", {min} or more"),
             _ => String::new(),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus::Registry;
 use sillage::app::owner::{self, Cut, Links, Owners, Settings};
+use sillage::clock;
 use sillage::engine::Limits;
 use sillage::ingest::dead_letter::{self, DeadLetters, Sink, Writer};
 use sillage::ingest::format::Decoder;
@@ -89,11 +90,11 @@ impl Daemon {
         Self { consumer, owners, registry, writer }
     }
 
-    /// The sum of a metric over the series whose labels have these values.
-    pub(crate) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    /// The sum, in whole numbers, of a metric over the series whose labels have these values.
+    pub(crate) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> i64 {
         let families = self.registry.gather();
         let Some(family) = families.iter().find(|f| f.name() == format!("sillage_{name}")) else {
-            return 0.0;
+            return 0;
         };
         let has = |m: &&prometheus::proto::Metric| {
             let has = |(name, value): &(&str, &str)| {
@@ -103,11 +104,12 @@ impl Daemon {
         };
         let value =
             |m: &prometheus::proto::Metric| m.get_counter().get_value() + m.get_gauge().get_value();
-        family.get_metric().iter().filter(has).map(value).sum()
+        let sum: f64 = family.get_metric().iter().filter(has).map(value).sum();
+        sum.round() as i64
     }
 
     pub(crate) fn tick(&self) -> Vec<Cut> {
-        self.owners.tick(Instant::now() + Duration::from_secs(5))
+        self.owners.tick(clock::instant() + Duration::from_secs(5))
     }
 
     pub(crate) fn partitions(&self) -> Vec<i32> {
@@ -126,17 +128,17 @@ impl Daemon {
         });
     }
 
-    pub(crate) fn await_metric(&self, name: &str, labels: &[(&str, &str)], expected: f64) {
+    pub(crate) fn await_metric(&self, name: &str, labels: &[(&str, &str)], expected: i64) {
         poll(&format!("{name}{labels:?} to be {expected}"), WITHIN, || {
             assert_eq!(self.owners.poisoned(), None);
-            ((self.metric(name, labels) - expected).abs() < 0.5).then_some(())
+            (self.metric(name, labels) == expected).then_some(())
         });
     }
 
     pub(crate) fn close(self) -> Registry {
         self.consumer.close(Duration::from_secs(15)).expect("closed");
         let owners = Arc::into_inner(self.owners).expect("nobody else owns it");
-        assert!(owners.stop(Instant::now() + Duration::from_secs(10)), "threads must end");
+        assert!(owners.stop(clock::instant() + Duration::from_secs(10)), "threads must end");
         assert_eq!(self.writer.close(Duration::from_secs(10)), 0, "dead letters must be written");
         self.registry
     }

@@ -1,23 +1,19 @@
 //! What becomes of records: each is scored once or rejected with its bytes kept.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rdkafka::Message as _;
 use rdkafka::message::Headers as _;
+use sillage::clock;
 use sillage::ingest::dead_letter::FileSink;
 use sillage::ingest::kafka::{Embedded, Outgoing, Producer, Receipts, TopicSink};
 
 use crate::daemon::{Daemon, Options, config};
 use crate::support::kafka::{Event, Kafka};
 
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-    i64::try_from(since.as_millis()).expect("fits")
-}
-
 /// Events of 97 actors, each with its own id.
 pub(crate) fn events(count: usize, id: &str) -> Vec<(String, Vec<u8>)> {
-    let now = now_ms();
+    let now = clock::wall_ms();
     let event = |n: usize| {
         let actor = format!("actor-{}", n % 97);
         let json = format!(
@@ -49,18 +45,18 @@ fn all_records_arrive_once_whatever_the_partitions_and_threads() {
         let label = [("topic", topic.as_str())];
         // What comes while it is live takes the other way, by a wake-up.
         produce(kafka, &topic, &events(500, "b"));
-        daemon.await_metric("records_received_total", &label, 20_500.0);
+        daemon.await_metric("records_received_total", &label, 20_500);
         daemon.await_caught_up(usize::try_from(partitions).expect("small"));
         let total = |name: &str| daemon.metric(name, &[]);
-        assert_eq!(total("records_received_total"), 20_500.0);
-        assert_eq!(total("events_total"), 20_500.0);
-        assert_eq!(daemon.metric("events_total", &[("kind", "retweet")]), 20_500.0);
-        assert_eq!(total("events_rejected_total"), 0.0);
-        assert_eq!(total("unkeyed_records_total"), 0.0);
-        assert_eq!(total("kafka_position_offset"), 20_500.0);
-        assert_eq!(total("kafka_high_watermark_offset"), 20_500.0);
-        assert_eq!(total("kafka_consumer_lag_records"), 0.0);
-        assert_eq!(total("kafka_assigned_partitions"), f64::from(partitions));
+        assert_eq!(total("records_received_total"), 20_500);
+        assert_eq!(total("events_total"), 20_500);
+        assert_eq!(daemon.metric("events_total", &[("kind", "retweet")]), 20_500);
+        assert_eq!(total("events_rejected_total"), 0);
+        assert_eq!(total("unkeyed_records_total"), 0);
+        assert_eq!(total("kafka_position_offset"), 20_500);
+        assert_eq!(total("kafka_high_watermark_offset"), 20_500);
+        assert_eq!(total("kafka_consumer_lag_records"), 0);
+        assert_eq!(total("kafka_assigned_partitions"), i64::from(partitions));
         let registry = daemon.close();
         let left = registry.gather();
         let owned = |name: &str| left.iter().any(|f| f.name() == format!("sillage_{name}"));
@@ -82,8 +78,8 @@ fn records_not_keyed_by_their_actor_are_counted() {
     let events: &'static [(String, Vec<u8>)] = events.leak();
     kafka.produce("unkeyed", events.iter().enumerate().map(record));
     let daemon = Daemon::start(&config(&kafka.brokers(), &["unkeyed"], "unkeyed"), <_>::default());
-    daemon.await_metric("events_total", &[], 30.0);
-    assert_eq!(daemon.metric("unkeyed_records_total", &[("topic", "unkeyed")]), 20.0);
+    daemon.await_metric("events_total", &[], 30);
+    assert_eq!(daemon.metric("unkeyed_records_total", &[("topic", "unkeyed")]), 20);
     daemon.close();
 }
 
@@ -114,11 +110,11 @@ fn produce_bad(kafka: &Kafka, topic: &str) {
 }
 
 fn check_counted(daemon: &Daemon) {
-    daemon.await_metric("events_total", &[], 10.0);
-    for (reason, count) in [("parse", 2.0), ("too_large", 1.0), ("self_interaction", 1.0)] {
+    daemon.await_metric("events_total", &[], 10);
+    for (reason, count) in [("parse", 2), ("too_large", 1), ("self_interaction", 1)] {
         assert_eq!(daemon.metric("events_rejected_total", &[("reason", reason)]), count);
     }
-    assert_eq!(daemon.metric("events_rejected_total", &[]), 4.0);
+    assert_eq!(daemon.metric("events_rejected_total", &[]), 4);
 }
 
 #[test]
@@ -205,7 +201,7 @@ fn rejected_records_are_kept_in_a_file_as_they_came() {
 fn topics_of_a_shard_are_merged_in_event_time() {
     let kafka = Kafka::shared();
     let day = 86_400_000;
-    let began = now_ms() - 300 * day;
+    let began = clock::wall_ms() - 300 * day;
     let produce = |topic: &str, kind: &str, count: i64, days: i64| {
         kafka.create_topic(topic, 2, &[]);
         let payload = |n: i64| {
@@ -229,11 +225,11 @@ fn topics_of_a_shard_are_merged_in_event_time() {
     let config = config(&kafka.brokers(), &["merged-a", "merged-b"], "merged");
     let daemon = Daemon::start(&config, <_>::default());
     daemon.await_caught_up(2);
-    assert_eq!(daemon.metric("events_total", &[("kind", "retweet")]), 30_000.0);
-    assert_eq!(daemon.metric("events_total", &[("kind", "conversion")]), 700.0);
-    assert_eq!(daemon.metric("events_rejected_total", &[]), 0.0);
-    assert_eq!(daemon.metric("events_late_total", &[]), 0.0);
-    assert_eq!(daemon.metric("kafka_consumer_lag_records", &[]), 0.0);
+    assert_eq!(daemon.metric("events_total", &[("kind", "retweet")]), 30_000);
+    assert_eq!(daemon.metric("events_total", &[("kind", "conversion")]), 700);
+    assert_eq!(daemon.metric("events_rejected_total", &[]), 0);
+    assert_eq!(daemon.metric("events_late_total", &[]), 0);
+    assert_eq!(daemon.metric("kafka_consumer_lag_records", &[]), 0);
     daemon.close();
 }
 
@@ -265,8 +261,8 @@ fn the_embedded_broker_will_do() {
     }
     assert!(producer.flush(patience), "all must be delivered");
     let daemon = Daemon::start(&config, <_>::default());
-    daemon.await_metric("events_total", &[], 1_000.0);
+    daemon.await_metric("events_total", &[], 1_000);
     daemon.await_caught_up(3);
-    assert_eq!(daemon.metric("events_rejected_total", &[]), 0.0);
+    assert_eq!(daemon.metric("events_rejected_total", &[]), 0);
     daemon.close();
 }

@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -17,6 +17,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use sillage::clock;
 
 const VERSION: &str = "4.3.1";
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -160,9 +161,9 @@ impl Kafka {
             .expect("a consumer");
         consumer.subscribe(&[topic]).expect("subscribed");
         let mut records = Vec::new();
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = clock::instant() + Duration::from_secs(30);
         while records.len() < count {
-            assert!(Instant::now() < deadline, "{topic}: {} of {count} records", records.len());
+            assert!(clock::instant() < deadline, "{topic}: {} of {count} records", records.len());
             if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
                 records.push(read(&message));
             }
@@ -178,13 +179,13 @@ impl Kafka {
 
     fn await_ready(&self) {
         let probe: BaseConsumer = self.client().create().expect("a client");
-        let deadline = Instant::now() + READY_WITHIN;
+        let deadline = clock::instant() + READY_WITHIN;
         loop {
             let answer = probe.client().fetch_metadata(None, Duration::from_secs(2));
             if answer.is_ok_and(|answer| !answer.brokers().is_empty()) {
                 return;
             }
-            if Instant::now() > deadline {
+            if clock::instant() > deadline {
                 let mut log = String::new();
                 if let Ok(mut file) = std::fs::File::open(self.data.join("server.log")) {
                     file.read_to_string(&mut log).expect("readable");
@@ -279,12 +280,12 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Waits for `condition` to give something.
 pub(crate) fn poll<T>(what: &str, within: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + within;
+    let deadline = clock::instant() + within;
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(Instant::now() < deadline, "waited {within:?} in vain for {what}");
+        assert!(clock::instant() < deadline, "waited {within:?} in vain for {what}");
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }

@@ -32,7 +32,7 @@ use crate::ingest::order::{Patience, Watermark};
 use crate::model::Params;
 use crate::rank::ScoreBook;
 
-/// Commands that may wait for a thread; one that lets so many wait is stuck.
+/// Commands that may wait for a thread.
 const COMMANDS: usize = 64;
 /// For a thread to let go of partitions: it looks at commands every few ms.
 const REVOKE_WITHIN: Duration = Duration::from_secs(10);
@@ -171,11 +171,12 @@ impl Owners {
         let Some(handle) = self.threads.get(number) else { return };
         match handle.commands.try_send(command) {
             Ok(()) => handle.thread.thread().unpark(),
+            // One that ended said why. One that waits, as it may for the dead letter, is missing
+            // from the answers.
+            Err(TrySendError::Disconnected(_) | TrySendError::Full(Command::Tick(_))) => {}
             Err(TrySendError::Full(_)) => {
                 self.shared.poison_with(format!("shard thread {number} does not answer"));
             }
-            // It said why when it ended.
-            Err(TrySendError::Disconnected(_)) => {}
         }
     }
 

@@ -3,8 +3,9 @@
 //! Invariant: records never pass through here; they wait in their partitions' own queues, which
 //! the owners read. The thread ends by itself only with an [`Error`].
 
+use std::cell::Cell;
 use std::io;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -57,6 +58,8 @@ pub struct Consumer {
     status: Status,
     /// Says how the thread ended, once.
     ended: Receiver<Result<(), Error>>,
+    /// Whether it has said so.
+    told: Cell<bool>,
 }
 
 impl Consumer {
@@ -85,7 +88,7 @@ impl Consumer {
                 }
             })
             .map_err(Error::Thread)?;
-        Ok(Self { stop, status, ended })
+        Ok(Self { stop, status, ended, told: Cell::new(false) })
     }
 
     /// What keeps it from reading, if anything.
@@ -97,17 +100,25 @@ impl Consumer {
     /// Why it ended by itself, if it did; told once.
     #[must_use]
     pub fn failed(&self) -> Option<Error> {
-        match self.ended.try_recv() {
-            Ok(Err(error)) => Some(error),
-            Ok(Ok(())) | Err(mpsc::TryRecvError::Empty) => None,
-            Err(mpsc::TryRecvError::Disconnected) => Some(Error::Panicked),
+        if self.told.get() {
+            return None;
         }
+        let ended = match self.ended.try_recv() {
+            Ok(ended) => ended.err(),
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => Some(Error::Panicked),
+        };
+        self.told.set(true);
+        ended
     }
 
     /// Revokes what is owned, leaves the group and closes the client. What takes longer than
     /// `within` is left behind on its own thread, to end with the process.
     pub fn close(self, within: Duration) -> Result<(), Error> {
         self.stop.set();
+        if self.told.get() {
+            return Ok(());
+        }
         match self.ended.recv_timeout(within) {
             Ok(end) => end,
             Err(RecvTimeoutError::Timeout) => Err(Error::Leave(within)),

@@ -1,0 +1,42 @@
+//! The binary from outside: exit codes, and what is said on which stream.
+
+use std::process::{Command, Output};
+
+fn sillage(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sillage"));
+    command.args(arguments).env_clear().envs(variables.iter().copied());
+    // No file there: only defaults and the variables.
+    command.current_dir(std::env::temp_dir()).output().expect("the binary must run")
+}
+
+#[test]
+fn each_ending_has_its_code_and_its_stream() {
+    struct Case(&'static [&'static str], i32, &'static str, &'static str);
+    for Case(arguments, code, out, err) in [
+        Case(&["--version"], 0, "sillage 0.1.0", ""),
+        Case(&["--help"], 0, "Examples:", ""),
+        Case(&["check"], 0, "configuration  ", ""),
+        Case(&["reference"], 0, "\nview:\n", ""),
+        Case(&["reference", "--metrics"], 0, "| `sillage_influence_score` |", ""),
+        Case(&[], 64, "", "Usage: sillage"),
+        Case(&["chek"], 64, "", "unrecognized subcommand"),
+        Case(&["check", "--loud"], 64, "", "unexpected argument"),
+        Case(&["check", "--config", "/nowhere.yaml"], 64, "", "/nowhere.yaml: cannot be read"),
+    ] {
+        let output = sillage(arguments, &[]);
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output.stderr));
+        assert!(said(&output.stdout).contains(out), "{arguments:?}: {}", said(&output.stdout));
+        assert!(said(&output.stderr).contains(err), "{arguments:?}: {}", said(&output.stderr));
+        assert!(output.stdout.is_empty() == out.is_empty(), "{arguments:?}");
+        assert!(output.stderr.is_empty() == err.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_one_line() {
+    let output = sillage(&["check"], &[("SILLAGE__KAKFA__BROKERS", "127.0.0.1:9092")]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(64), 1), "{said}");
+    assert!(said.contains("SILLAGE__KAKFA__BROKERS: kakfa: there is no such key"), "{said}");
+}
