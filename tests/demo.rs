@@ -1,7 +1,8 @@
 //! The demo as a user starts it: the binary, its output, its address and its end.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::fmt::Write;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -119,9 +120,9 @@ fn metrics(address: &str) -> String {
 /// The row of an account in the last table that was printed.
 fn last_row<'a>(said: &'a [String], account: &str) -> Vec<&'a str> {
     let cells = |line: &'a String| line.split_whitespace().collect::<Vec<_>>();
-    let rows = said.iter().map(cells);
+    let mut rows = said.iter().map(cells);
     let is_row = |row: &Vec<&str>| row.first().is_some_and(|rank| rank.parse::<u32>().is_ok());
-    rows.filter(|row| is_row(row) && row.get(1) == Some(&account)).next_back().unwrap_or_default()
+    rows.rfind(|row| is_row(row) && row.get(1) == Some(&account)).unwrap_or_default()
 }
 
 #[test]
@@ -197,7 +198,7 @@ fn record(folder: &Path) -> (String, String, u64) {
         let (kind, time) = (event.kind.as_str(), event.time_ms);
         let (target, value) = (event.target.unwrap_or_default(), event.value.unwrap_or_default());
         let (actor, id, segment) = (event.actor, event.id, event.segments[0]);
-        table.push_str(&format!("{kind},{actor},{target},{time},{id},{segment},{value}\n"));
+        writeln!(table, "{kind},{actor},{target},{time},{id},{segment},{value}").unwrap();
     }
     std::fs::write(&rows, table).unwrap();
     (lines.display().to_string(), rows.display().to_string(), count)

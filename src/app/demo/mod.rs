@@ -56,23 +56,23 @@ pub(super) fn run(config: &Config, arguments: &Demo) -> anyhow::Result<()> {
     let mut show = Show::new(daemon.views().clone(), daemon.scoring().clone(), feed.progress());
     let mut screen = Screen::new();
 
-    let watched = screen.say(&lines).map_err(anyhow::Error::from).and_then(|()| {
+    let watched = screen::say(&lines).map_err(anyhow::Error::from).and_then(|()| {
         let until = arguments.duration.map(|time| began + time.0);
         watch(&mut daemon, &feed, &mut show, &mut screen, until)
     });
     // First the cursor: what follows may take a while, and may be cut short.
     let cleared = screen.clear();
-    let fed = feed.end(END_WITHIN);
+    let poured = feed.end(END_WITHIN);
     let ended = daemon.end();
     drop(broker);
     let over = match watched {
         Err(error) if is_unheard(&error) => Over::Unheard,
         watched => watched?,
     };
-    fed.and(ended)?;
+    poured.and(ended)?;
     let farewell = [String::new(), show.farewell(&over, began.elapsed())];
-    let last = cleared.and_then(|()| screen.say(&show.ranking(screen.style())));
-    match last.and_then(|()| screen.say(&farewell)).map_err(anyhow::Error::from) {
+    let last = cleared.and_then(|()| screen::say(&show.ranking(screen.style())));
+    match last.and_then(|()| screen::say(&farewell)).map_err(anyhow::Error::from) {
         Err(error) if !is_unheard(&error) => Err(error),
         _ => Ok(()),
     }
@@ -90,6 +90,7 @@ fn watch(
     let mut over = Over::Asked;
     daemon.beat(|_| {
         let now = clock::instant();
+        show.look();
         if until.is_some_and(|until| until <= now) {
             over = Over::InTime;
             return true;

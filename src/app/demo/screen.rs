@@ -44,19 +44,10 @@ impl Screen {
         self.next.is_none_or(|next| next <= now)
     }
 
-    /// Prints lines that stay.
-    pub(super) fn say(&mut self, lines: &[String]) -> io::Result<()> {
-        let mut out = stdout().lock();
-        for line in lines {
-            writeln!(out, "{line}")?;
-        }
-        out.flush()
-    }
-
     /// Replaces the picture by another.
     pub(super) fn draw(&mut self, lines: &[String], now: Instant) -> io::Result<()> {
         let every = if self.live { LIVE } else { LOGGED };
-        self.next = Some(self.next.map_or(now, |due| due.max(now - every)) + every);
+        self.next = Some((self.next.unwrap_or(now) + every).max(now));
         let mut page = String::new();
         if self.live {
             page.push_str(ENTER);
@@ -84,6 +75,12 @@ impl Screen {
             lines => format!("\r\x1b[{lines}A\x1b[J"),
         }
     }
+}
+
+/// Prints lines that stay.
+pub(super) fn say(lines: &[String]) -> io::Result<()> {
+    let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+    put(&text)
 }
 
 impl Drop for Screen {

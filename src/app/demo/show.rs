@@ -18,18 +18,38 @@ pub(super) struct Show {
     feed: Progress,
     /// The rate is taken from this moment on.
     before: Option<(Instant, u64)>,
-    /// The end was shown.
+    /// All of the stream had been scored when last looked.
+    was_read: bool,
+    /// The view at hand shows all of the stream.
+    is_whole: bool,
+    /// Such a picture was drawn.
     is_complete: bool,
 }
 
 impl Show {
     pub(super) fn new(views: Views, scoring: owner::Metrics, feed: Progress) -> Self {
-        Self { views, scoring, feed, before: None, is_complete: false }
+        Self {
+            views,
+            scoring,
+            feed,
+            before: None,
+            was_read: false,
+            is_whole: false,
+            is_complete: false,
+        }
+    }
+
+    /// Looks how far the daemon is; called once after each beat. What was scored at one beat is in
+    /// the view of the next.
+    pub(super) fn look(&mut self) {
+        self.is_whole = self.was_read;
+        self.was_read =
+            self.feed.is_over() && self.feed.sent_bytes() <= self.scoring.received_bytes();
     }
 
     /// Whether a picture would show something new; while live, the wait is news as well.
     pub(super) fn is_news(&self, live: bool) -> bool {
-        live || (!self.is_complete && self.has_scores())
+        !self.is_complete && (live || self.has_scores())
     }
 
     /// All lines, as of `now`.
@@ -66,8 +86,7 @@ impl Show {
     fn status(&mut self, now: Instant) -> String {
         let scored = self.scoring.scored();
         let count = story::grouped(scored);
-        let is_read = self.feed.sent_bytes() <= self.scoring.received_bytes();
-        if self.feed.is_over() && is_read {
+        if self.is_whole {
             self.is_complete = true;
             return format!(
                 "The stream has ended, {count} events scored; page and metrics stay up until Ctrl-C"
@@ -80,9 +99,10 @@ impl Show {
         let (since, before) = self.before.replace((now, scored)).unwrap_or((now, scored));
         let seconds = (now - since).as_secs_f64();
         let rate = (scored - before) as f64 / seconds;
-        match seconds > 0.0 {
-            true => format!("Live: {count} events scored, {rate:.0} a second"),
-            false => format!("Live: {count} events scored"),
+        if seconds > 0.0 {
+            format!("Live: {count} events scored, {rate:.0} a second")
+        } else {
+            format!("Live: {count} events scored")
         }
     }
 

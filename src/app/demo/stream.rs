@@ -124,9 +124,8 @@ fn measure(files: &[PathBuf]) -> anyhow::Result<Extent> {
 }
 
 fn reader(files: &[PathBuf]) -> anyhow::Result<Reader> {
-    let source = |file: &PathBuf| match is_stdin(file) {
-        true => Source::Stdin,
-        false => Source::File(file.clone()),
+    let source = |file: &PathBuf| {
+        if is_stdin(file) { Source::Stdin } else { Source::File(file.clone()) }
     };
     Reader::new(files.iter().map(source).collect(), None).context("cannot read what to feed")
 }
