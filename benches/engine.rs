@@ -15,6 +15,10 @@ use sillage::engine::{Limits, Outcome, Shard};
 use sillage::ingest::format::{Decoder, Record};
 use sillage::model::{Batch, Params, Secret};
 
+/// As in the binary: where the state lies decides what a cache miss costs.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const ROUNDS: usize = 3;
 
 /// Events decoded before they are applied: what a Kafka batch gives.

@@ -232,10 +232,8 @@ fn announce(config: &Config) {
         config = format!("{:016x}", config.digest()),
         "starting"
     );
-    if config.snapshot.dir.is_some() {
-        tracing::warn!(
-            "snapshots are not written yet: each start reads the log from its beginning"
-        );
+    for key in config.ineffective() {
+        tracing::warn!(key, "this setting has no effect yet");
     }
 }
 
