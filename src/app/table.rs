@@ -7,10 +7,10 @@ use std::io::{self, Write};
 use crate::model::{Label, SegmentStandings, Standing};
 
 /// Cells of a bar of 100 points.
-const BAR: usize = 8;
+const BAR: usize = 6;
 /// Characters of a name that are shown.
 const NAME: usize = 24;
-const NAME_MIN: usize = 10;
+const NAME_MIN: usize = 9;
 /// Cells of a bar in eighths.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
@@ -24,8 +24,18 @@ const YELLOW: &str = "33";
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Style {
     pub colour: bool,
+    /// Without the points for conversions, which nobody has yet: names as long as `celebrity` then
+    /// fit 80 columns.
+    pub narrow: bool,
     /// Only so many influencers.
     pub rows: Option<usize>,
+}
+
+/// Widths that depend on what is shown.
+#[derive(Clone, Copy)]
+struct Widths {
+    rank: usize,
+    name: usize,
 }
 
 /// Writes the standings of a segment, as of `as_of_ms`.
@@ -41,22 +51,27 @@ pub(super) fn write(
     let rows = style.rows.unwrap_or(usize::MAX);
     let shown = || segment.influencers.iter().take(rows);
     let longest = shown().map(|s| s.influencer.chars().count()).max().unwrap_or(0);
-    let width = longest.clamp(NAME_MIN, NAME);
+    let widths = Widths {
+        rank: shown().count().to_string().len().max(2),
+        name: longest.clamp(NAME_MIN, NAME),
+    };
+    let convert = if style.narrow { "" } else { "  convert" };
     let header = format!(
-        "{:>4}  {:<width$}  {:<12}  {:<14}  {:<14}  {:>7}  {:>6}  {:>7}  {:>7}",
-        "rank",
-        "influencer",
+        "{:>rank$}  {:<name$}  {:<12}  {:<12}  {:<12}  {:>7}  {:>6}{convert}  {:>6}",
+        "#",
+        "account",
         "label",
         "influence",
         "popularity",
         "amplify",
         "relate",
-        "convert",
-        "fans 7d"
+        "fans",
+        rank = widths.rank,
+        name = widths.name,
     );
     writeln!(out, "{}", style.paint(DIM, &header))?;
     for (rank, standing) in (1..).zip(shown()) {
-        row(rank, standing, width, style, out)?;
+        row(rank, standing, widths, style, out)?;
     }
     Ok(())
 }
@@ -64,14 +79,16 @@ pub(super) fn write(
 fn row(
     rank: usize,
     standing: &Standing,
-    width: usize,
+    widths: Widths,
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let label = format!("{:<12}", standing.label.as_str());
+    let convert =
+        if style.narrow { String::new() } else { format!("  {:>7.1}", standing.convert_points) };
     writeln!(
         out,
-        "{rank:>4}  {:<width$}  {}  {:>5.1} {}  {:>5.1} {}  {:>7.1}  {:>6.1}  {:>7.1}  {:>7}",
+        "{rank:>ranks$}  {:<names$}  {}  {:>5.1} {}  {:>5.1} {}  {:>7.1}  {:>6.1}{convert}  {:>6}",
         name(&standing.influencer),
         style.paint(colour(standing.label), &label),
         standing.score,
@@ -80,8 +97,9 @@ fn row(
         bar(standing.popularity, YELLOW, style),
         standing.amplify_points,
         standing.relate_points,
-        standing.convert_points,
         standing.active_fans,
+        ranks = widths.rank,
+        names = widths.name,
     )
 }
 
@@ -144,11 +162,11 @@ mod tests {
     fn bars_have_eighths_of_a_cell() {
         let plain = Style::default();
         for (score, expected) in [
-            (0.0, "········"),
-            (1.6, "▏·······"),
-            (25.0, "██······"),
-            (57.7, "████▋···"),
-            (100.0, "████████"),
+            (0.0, "······"),
+            (2.1, "▏·····"),
+            (25.0, "█▌····"),
+            (57.7, "███▌··"),
+            (100.0, "██████"),
         ] {
             assert_eq!(bar(score, GREEN, plain), expected, "{score}");
         }

@@ -26,7 +26,8 @@ impl Screen {
     pub(super) fn new() -> Self {
         let live = stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
         let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
-        let style = Style { colour: live && !plain, rows: Some(super::show::ROWS) };
+        let colour = live && !plain;
+        let style = Style { colour, narrow: true, rows: Some(super::show::ROWS) };
         Self { live, style, drawn: 0, next: None }
     }
 

@@ -89,7 +89,7 @@ impl Show {
         if self.is_whole {
             self.is_complete = true;
             return format!(
-                "The stream has ended, {count} events scored; page and metrics stay up until Ctrl-C"
+                "The stream has ended, {count} events scored; the page stays up until Ctrl-C"
             );
         }
         if !self.has_scores() {
@@ -99,8 +99,14 @@ impl Show {
         let (since, before) = self.before.replace((now, scored)).unwrap_or((now, scored));
         let seconds = (now - since).as_secs_f64();
         let rate = (scored - before) as f64 / seconds;
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "events are only counted up"
+        )]
+        let rate = story::grouped(rate as u64);
         if seconds > 0.0 {
-            format!("Live: {count} events scored, {rate:.0} a second")
+            format!("Live: {count} events scored, {rate} a second")
         } else {
             format!("Live: {count} events scored")
         }

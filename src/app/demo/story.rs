@@ -51,7 +51,7 @@ fn planted(accounts: &[AccountTruth]) -> [String; 3] {
             "            mid ({mid}), homophily ({homophily}), micro ({micro}, answers most), \
              ring ({ring} bots)"
         ),
-        "  watch     the celebrity: popular, not influential; convert is 0, not scored yet".into(),
+        "  watch     the celebrity: popular, not influential (sales are not scored yet)".into(),
     ]
 }
 
@@ -99,7 +99,7 @@ fn of_celebrity(celebrity: &Standing, segment: &SegmentStandings) -> Vec<String>
         let (name, few, many) =
             (printable(&best.influencer), grouped(best.active_fans), grouped(*fans));
         lines.push(format!(
-            "{name} {place} ({:.1}) with {few} fans to its {many}, because it talks with them.",
+            "{name} {place} ({:.1}) with {few} fans to its {many}: it talks with them.",
             best.score
         ));
     }
