@@ -123,6 +123,7 @@ impl Owners {
 
     /// Has every shard publish, and says how far they are. Of a thread that does not answer by
     /// `deadline` it says what is known; one that does not answer for long is poisoned.
+    #[must_use]
     pub fn tick(&self, deadline: Instant) -> Vec<Cut> {
         self.threads.iter().for_each(|handle| handle.ask(&self.shared));
         let cuts = self.threads.iter().flat_map(|handle| handle.answer(deadline));
@@ -149,6 +150,7 @@ impl Owners {
 
     /// Has every thread stop taking records in, and publish. Those that do not answer by
     /// `deadline` are missing.
+    #[must_use]
     pub fn drain(&self, deadline: Instant) -> Vec<Cut> {
         let (reply, replies) = mpsc::sync_channel(self.threads.len());
         for handle in &self.threads {
