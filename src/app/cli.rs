@@ -72,6 +72,8 @@ enum Failure {
 /// Does what the arguments ask for.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Only builds of tests have fault points, which they set by the variable FAILPOINTS.
+    let _faults = fail::has_failpoints().then(fail::FailScenario::setup);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return told(&error),

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use fail::fail_point;
 use prometheus::Registry;
 use tokio::runtime::Runtime;
 
@@ -149,6 +150,7 @@ impl Daemon {
     pub(super) fn end(mut self) -> anyhow::Result<()> {
         self.readiness.set("draining", Some("told to stop".into()));
         self.dead_letters.stop_blocking();
+        fail_point!("drain");
         let cuts = self.owners.drain(within(DRAIN_WITHIN));
         self.pulse.last(&cuts);
         let mut late = Vec::new();
@@ -198,10 +200,13 @@ impl Daemon {
     /// says since when in its status.
     fn judge(&self, beat: &Beat) {
         let problem = self.consumer.status().problem().map(|problem| problem.what);
-        let starting = beat.cuts.is_empty().then(|| "no partition is assigned yet".to_owned());
+        let stalled = self.owners.stalled();
+        let starting = (beat.cuts.is_empty() && stalled.is_none())
+            .then(|| "no partition is assigned yet".to_owned());
         let restoring = beat.restoring > 0;
         let waiting = starting.is_some() || restoring;
         self.readiness.set("starting", starting);
+        self.readiness.set("stalled", stalled);
         self.readiness.set("kafka", problem.filter(|_| waiting));
         self.readiness.set(
             "restoring",

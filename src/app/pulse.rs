@@ -90,7 +90,7 @@ impl Pulse {
     /// A second round tells of the own acts of influencers that another shard named in the first.
     fn publish(&self, owners: &Owners) -> Vec<Cut> {
         let cuts = owners.tick(deadline());
-        if !self.book.is_unsettled() {
+        if !self.book.is_unsettled() || owners.stalled().is_some() {
             return cuts;
         }
         let mut again = owners.tick(deadline());

@@ -5,35 +5,29 @@
 
 use super::prefetch::prefetch;
 
-/// Tables: growing one of them is short, where growing a single one would stall.
+/// Tables: making one anew is short, where a single one would stall.
 const TABLES: usize = 64;
 
 /// Places of a table when it is new.
 const SMALLEST: usize = 16;
 
-/// An insertion in so many looks for ids to forget, in [`SWEPT`] places.
-const SWEEP_EVERY: u32 = 16;
-
-/// Places looked at in one go: a few cache lines side by side, four for each insertion.
-const SWEPT: usize = 64;
-
-/// Ids with the event time at which each was last seen.
+/// Ids with the event time at which each was last seen. Those whose window has passed go when
+/// their table fills up and is made anew, which costs an insertion three places and one copy.
 pub(super) struct Ids {
     tables: Vec<Table>,
     window_ms: i64,
+    /// Ids of a table at most.
     limit: usize,
     len: usize,
     places: usize,
     evicted: u64,
 }
 
+/// Linear probing over a power of two of places, at most three quarters of them used.
 #[derive(Clone)]
 struct Table {
-    /// Linear probing over a power of two of places.
     places: Box<[Place]>,
     used: usize,
-    hand: usize,
-    inserted: u32,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -45,16 +39,11 @@ struct Place {
 
 impl Ids {
     pub(super) fn new(window_ms: i64, limit: usize) -> Self {
-        let table = Table {
-            places: vec![Place::default(); SMALLEST].into_boxed_slice(),
-            used: 0,
-            hand: 0,
-            inserted: 0,
-        };
+        let table = Table::with_places(SMALLEST);
         Self {
             tables: vec![table; TABLES],
             window_ms,
-            limit,
+            limit: limit.div_ceil(TABLES),
             len: 0,
             places: TABLES * SMALLEST,
             evicted: 0,
@@ -71,20 +60,25 @@ impl Ids {
 
     /// Remembers that `id` was seen at `time_ms`.
     pub(super) fn remember(&mut self, id: u64, time_ms: i64, newest_ms: i64) {
-        let horizon_ms = newest_ms.saturating_sub(self.window_ms);
         let table = &mut self.tables[table_of(id)];
-        let (used, places) = (table.used, table.places.len());
-        table.remember(nonzero(id), time_ms, horizon_ms);
-        self.len = self.len + table.used - used;
-        self.places = self.places + table.places.len() - places;
-        if self.len > self.limit {
-            let table = self.tables.iter_mut().max_by_key(|table| table.used);
-            table.expect("there must be tables").forget_one();
-            self.len -= 1;
-            self.evicted += 1;
+        let id = nonzero(id);
+        let at = table.seek(id);
+        if table.places[at].id == id {
+            table.places[at].time_ms = time_ms;
+            return;
         }
+        if table.is_full() || table.used >= self.limit {
+            let (used, places) = (table.used, table.places.len());
+            let horizon_ms = newest_ms.saturating_sub(self.window_ms);
+            self.evicted += table.renew(horizon_ms, self.limit) as u64;
+            self.len = self.len + table.used - used;
+            self.places = self.places + table.places.len() - places;
+        }
+        table.put(Place { id, time_ms });
+        self.len += 1;
     }
 
+    /// Ids held, also those whose window has passed since.
     pub(super) const fn len(&self) -> usize {
         self.len
     }
@@ -105,61 +99,29 @@ impl Ids {
 }
 
 impl Table {
-    fn remember(&mut self, id: u64, time_ms: i64, horizon_ms: i64) {
-        let at = self.seek(id);
-        if self.places[at].id == id {
-            self.places[at].time_ms = time_ms;
-            return;
-        }
-        self.inserted = self.inserted.wrapping_add(1);
-        if self.inserted.is_multiple_of(SWEEP_EVERY) {
-            self.sweep(horizon_ms);
-        }
-        if (self.used + 1) * 4 > self.places.len() * 3 {
-            self.grow(horizon_ms);
-        }
-        self.put(Place { id, time_ms });
+    fn with_places(len: usize) -> Self {
+        Self { places: vec![Place::default(); len].into_boxed_slice(), used: 0 }
     }
 
-    fn sweep(&mut self, horizon_ms: i64) {
-        for _ in 0..SWEPT.min(self.places.len()) {
-            let place = self.places[self.hand];
-            if place.id != 0 && place.time_ms < horizon_ms {
-                self.remove(self.hand);
-            } else {
-                self.hand = self.after(self.hand);
-            }
-        }
+    const fn is_full(&self) -> bool {
+        (self.used + 1) * 4 > self.places.len() * 3
     }
 
-    /// Forgets the oldest of a few ids.
-    fn forget_one(&mut self) {
-        let mut oldest = None;
-        let mut at = self.hand;
-        for _ in 0..self.places.len() {
-            let place = self.places[at];
-            if place.id != 0 && oldest.is_none_or(|(_, time_ms)| place.time_ms < time_ms) {
-                oldest = Some((at, place.time_ms));
-            }
-            at = self.after(at);
-            if oldest.is_some() && self.distance(self.hand, at) >= SWEPT {
-                break;
-            }
+    /// Keeps the ids not seen before `horizon_ms`, with room for more. When those are as many as
+    /// `limit`, the older half goes too; gives how many went that way.
+    fn renew(&mut self, horizon_ms: i64, limit: usize) -> usize {
+        let is_kept = |place: &&Place| place.id != 0 && place.time_ms >= horizon_ms;
+        let mut kept: Vec<Place> = self.places.iter().filter(is_kept).copied().collect();
+        let mut evicted = 0;
+        if kept.len() >= limit {
+            evicted = kept.len().div_ceil(2);
+            kept.sort_unstable_by_key(|place| (place.time_ms, place.id));
+            kept.drain(..evicted);
         }
-        if let Some((at, _)) = oldest {
-            self.remove(at);
-        }
-    }
-
-    fn grow(&mut self, horizon_ms: i64) {
-        let kept = self.places.iter().filter(|p| p.id != 0 && p.time_ms >= horizon_ms).count();
-        let len = ((kept + 1) * 2).next_power_of_two().max(SMALLEST);
-        let places = vec![Place::default(); len].into_boxed_slice();
-        let old = std::mem::replace(&mut self.places, places);
-        (self.used, self.hand) = (0, 0);
-        for place in old.iter().filter(|p| p.id != 0 && p.time_ms >= horizon_ms) {
-            self.put(*place);
-        }
+        let len = ((kept.len() + 1) * 3).next_power_of_two().max(SMALLEST);
+        *self = Self::with_places(len);
+        kept.into_iter().for_each(|place| self.put(place));
+        evicted
     }
 
     fn put(&mut self, place: Place) {
@@ -168,40 +130,17 @@ impl Table {
         self.used += 1;
     }
 
-    /// Empties a place, and moves those after it that must not be cut off from their home.
-    fn remove(&mut self, mut hole: usize) {
-        self.used -= 1;
-        let mut at = self.after(hole);
-        while self.places[at].id != 0 {
-            let start = self.home(self.places[at].id);
-            if self.distance(start, at) >= self.distance(hole, at) {
-                self.places[hole] = self.places[at];
-                hole = at;
-            }
-            at = self.after(at);
-        }
-        self.places[hole] = Place::default();
-    }
-
     /// The place of `id`, or the empty one where it would go.
     fn seek(&self, id: u64) -> usize {
         let mut at = self.home(id);
         while self.places[at].id != 0 && self.places[at].id != id {
-            at = self.after(at);
+            at = (at + 1) & (self.places.len() - 1);
         }
         at
     }
 
     fn home(&self, id: u64) -> usize {
         truncated(id) & (self.places.len() - 1)
-    }
-
-    fn after(&self, at: usize) -> usize {
-        (at + 1) & (self.places.len() - 1)
-    }
-
-    fn distance(&self, from: usize, to: usize) -> usize {
-        to.wrapping_sub(from) & (self.places.len() - 1)
     }
 }
 
@@ -243,19 +182,19 @@ mod tests {
                 seen.insert(id, time_ms);
             }
         }
-        assert!(
-            ids.len() < 3 * 1_000 + 64 * SMALLEST,
-            "{} ids kept of a window of 1000",
-            ids.len()
-        );
+        let most = ids.bytes() / size_of::<Place>() * 3 / 4;
+        assert!(ids.len() <= most && most <= 6 * 1_000 + 64 * SMALLEST, "{} of {most}", ids.len());
     }
 
     #[test]
     fn the_limit_takes_ids_and_counts_them() {
-        let mut ids = Ids::new(i64::MAX, 100);
-        for n in 0..1_000_u64 {
-            ids.remember(xxh3_64(&n.to_le_bytes()), 5, 5);
+        let mut ids = Ids::new(i64::MAX, 640);
+        for n in 0..10_000_u64 {
+            ids.remember(xxh3_64(&n.to_le_bytes()), n.cast_signed(), n.cast_signed());
         }
-        assert_eq!((ids.len(), ids.evicted()), (100, 900));
+        assert!((320..=640).contains(&ids.len()), "{}", ids.len());
+        assert_eq!(ids.len() as u64 + ids.evicted(), 10_000);
+        let newest = xxh3_64(&9_999_u64.to_le_bytes());
+        assert!(ids.repeats(newest, 9_999), "the newest must stay");
     }
 }

@@ -19,12 +19,13 @@ const NAME_BYTES: usize = 96;
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Slot {
-    pub(super) sums: Sums,
     pub(super) segment: SegmentId,
     pub(super) influencer: u32,
     /// Entries that refer to the slot.
     holders: u32,
     changed: bool,
+    /// Last, so that who it is of and its credit share the first line.
+    pub(super) sums: Sums,
 }
 
 const _: () = assert!(size_of::<Slot>() == 128, "a slot must fit two cache lines");
@@ -53,11 +54,11 @@ pub(super) struct Slots {
 impl Default for Slot {
     fn default() -> Self {
         Self {
-            sums: Sums::default(),
             segment: SegmentId::NONE,
             influencer: 0,
             holders: 0,
             changed: false,
+            sums: Sums::default(),
         }
     }
 }
@@ -250,7 +251,9 @@ impl Slots {
     /// Asks for the slot, most probably the one, of a hash.
     pub(super) fn prefetch(&self, hash: u64) -> Option<u32> {
         let slot = self.by_pair.candidate(hash)?;
-        prefetch(self.get(slot));
+        let record = self.get(slot);
+        prefetch(record);
+        prefetch(&record.sums.fans.latest);
         Some(slot)
     }
 

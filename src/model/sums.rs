@@ -24,7 +24,7 @@ pub const RESIDUE: f64 = 1.0 / (1_u128 << 80) as f64;
 /// Sums of one (segment, influencer) over the actors of a shard.
 /// Credits are in fan-units as of the shard's landmark; multiply by the landmark's factor.
 ///
-/// Laid out so that an act in a bucket that its actor has acted in before touches one cache line.
+/// Laid out so that an act in a bucket that its actor has acted in before touches credit only.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]
 pub struct Sums {

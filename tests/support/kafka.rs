@@ -40,6 +40,12 @@ pub(crate) struct Ports {
     controller: u16,
 }
 
+/// A producer on its topic.
+pub(crate) struct Stream {
+    producer: BaseProducer,
+    topic: String,
+}
+
 /// A record to produce; its key chooses the partition, as Java clients do.
 pub(crate) struct Event<'a> {
     pub(crate) key: Option<&'a str>,
@@ -121,29 +127,9 @@ impl Kafka {
 
     /// Produces to a topic and waits until the broker has everything.
     pub(crate) fn produce<'a>(&self, topic: &str, events: impl IntoIterator<Item = Event<'a>>) {
-        let producer: BaseProducer = self
-            .client()
-            .set("linger.ms", "50")
-            .set("batch.size", "1000000")
-            .set("compression.codec", "zstd")
-            .set("partitioner", "murmur2_random")
-            .set("message.max.bytes", "10000000")
-            .set("queue.buffering.max.messages", "500000")
-            .create()
-            .expect("a producer");
-        for event in events {
-            let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic);
-            record.key = event.key;
-            record.payload = event.payload;
-            record.timestamp = event.log_time_ms;
-            while let Err((error, back)) = producer.send(record) {
-                let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
-                assert_eq!(error, full, "cannot produce");
-                producer.poll(Duration::from_millis(10));
-                record = back;
-            }
-        }
-        producer.flush(Duration::from_mins(1)).expect("flushed");
+        let mut stream = Stream::over(self, topic, "50");
+        events.into_iter().for_each(|event| stream.put(&event));
+        stream.flush();
     }
 
     /// All records of a topic from its beginning: what each holds, as `read` takes it.
@@ -194,6 +180,49 @@ impl Kafka {
                 panic!("kafka did not start:\n{}", log.get(tail..).unwrap_or(&log));
             }
         }
+    }
+}
+
+impl Stream {
+    /// To a topic, an event at a time and without delay.
+    pub(crate) fn to(kafka: &Kafka, topic: &str) -> Self {
+        Self::over(kafka, topic, "5")
+    }
+
+    fn over(kafka: &Kafka, topic: &str, linger_ms: &str) -> Self {
+        let producer: BaseProducer = kafka
+            .client()
+            .set("linger.ms", linger_ms)
+            .set("batch.size", "1000000")
+            .set("compression.codec", "zstd")
+            .set("partitioner", "murmur2_random")
+            .set("message.max.bytes", "10000000")
+            .set("queue.buffering.max.messages", "500000")
+            .create()
+            .expect("a producer");
+        Self { producer, topic: topic.to_owned() }
+    }
+
+    pub(crate) fn send(&mut self, key: &str, payload: &str) {
+        self.put(&Event { key: Some(key), payload: Some(payload.as_bytes()), log_time_ms: None });
+    }
+
+    fn put(&mut self, event: &Event<'_>) {
+        let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(&self.topic);
+        record.key = event.key;
+        record.payload = event.payload;
+        record.timestamp = event.log_time_ms;
+        while let Err((error, back)) = self.producer.send(record) {
+            let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+            assert_eq!(error, full, "cannot produce");
+            self.producer.poll(Duration::from_millis(10));
+            record = back;
+        }
+    }
+
+    /// Waits until the broker has everything.
+    pub(crate) fn flush(&mut self) {
+        self.producer.flush(Duration::from_mins(1)).expect("flushed");
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::time::Instant;
 
+use fail::fail_point;
+
 use super::merging::Merging;
 use super::source::Source;
 use super::work::Work;
@@ -116,6 +118,7 @@ fn apply(
         }
     }
     let mut outcomes = std::mem::take(&mut work.outcomes);
+    fail_point!("apply");
     shard.apply(&batch, &mut outcomes);
     for ((interaction, outcome), at) in batch.interactions().iter().zip(&outcomes).zip(places) {
         let rejected = work.settle(source, interaction, *outcome);

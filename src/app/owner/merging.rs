@@ -4,6 +4,8 @@
 //! because events borrow from the batch that they wait in. How much of a batch is decoded ahead
 //! follows how much of it was used the last time.
 
+use fail::fail_point;
+
 use super::Error;
 use super::source::Source;
 use super::work::Work;
@@ -97,6 +99,7 @@ impl Merging {
             .collect();
         let chosen = self.choose(&mut ahead, work, now)?;
         let mut outcomes = std::mem::take(&mut work.outcomes);
+        fail_point!("apply");
         shard.apply(&chosen.batch, &mut outcomes);
         self.settle(&chosen, &outcomes, &ahead, work);
         work.outcomes = outcomes;

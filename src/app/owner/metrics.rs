@@ -4,7 +4,7 @@
 //! watermark.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use prometheus::{
     Counter, CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec,
@@ -32,7 +32,8 @@ pub struct Metrics {
 pub(super) struct TopicSeries {
     pub(super) records: IntCounter,
     pub(super) bytes: IntCounter,
-    pub(super) unkeyed: IntCounter,
+    unkeyed: IntCounter,
+    is_unkeyed_said: AtomicBool,
     last_event: Gauge,
     last_event_ms: AtomicI64,
 }
@@ -87,6 +88,7 @@ impl Metrics {
             records: records.with_label_values(&[topic]),
             bytes: bytes.with_label_values(&[topic]),
             unkeyed: unkeyed.with_label_values(&[topic]),
+            is_unkeyed_said: AtomicBool::new(false),
             last_event: last_event.with_label_values(&[topic]),
             last_event_ms: AtomicI64::new(i64::MIN),
         };
@@ -142,6 +144,17 @@ fn opts(name: &str, help: &str) -> Opts {
 }
 
 impl TopicSeries {
+    /// Counts events whose record is not keyed by their actor; the first are said.
+    pub(super) fn unkeyed(&self, count: u64, topic: &str) {
+        self.unkeyed.inc_by(count);
+        if count > 0 && !self.is_unkeyed_said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                topic,
+                "records are not keyed by their actor, whose acts may then count more than once"
+            );
+        }
+    }
+
     /// Moves the largest event time of the topic, which threads share.
     pub(super) fn saw(&self, time_ms: i64) {
         if self.last_event_ms.fetch_max(time_ms, Ordering::Relaxed) < time_ms {

@@ -3,6 +3,7 @@
 //! Invariant: a shard is touched by one thread only. A thread that ends before it is told to is
 //! noticed: [`Owners::poisoned`] says why, and nobody waits for it.
 
+mod handle;
 mod holding;
 mod merging;
 mod metrics;
@@ -12,16 +13,15 @@ mod work;
 
 use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use handle::Handle;
 pub use metrics::Metrics;
-use thread::{Command, Owner};
-use work::Work;
+use thread::Command;
 
 use crate::clock;
 use crate::engine::{Limits, Usage};
@@ -32,8 +32,8 @@ use crate::ingest::order::{Patience, Watermark};
 use crate::model::Params;
 use crate::rank::ScoreBook;
 
-/// Commands that may wait for a thread.
-const COMMANDS: usize = 64;
+/// A thread that is silent for longer is given up, unless it waits as it was told to.
+const SILENT_MAX: Duration = Duration::from_mins(1);
 /// For a thread to let go of partitions: it looks at commands every few ms.
 const REVOKE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -100,11 +100,7 @@ pub struct Owners {
     threads: Vec<Handle>,
     shared: Arc<Shared>,
     start: StartAt,
-}
-
-struct Handle {
-    commands: SyncSender<Command>,
-    thread: JoinHandle<()>,
+    dead_letters: DeadLetters,
 }
 
 impl Owners {
@@ -121,19 +117,45 @@ impl Owners {
         let threads = (0..settings.threads.max(1))
             .map(|number| Handle::spawn(number, &shared, links))
             .collect::<io::Result<_>>()?;
-        Ok(Self { threads, shared, start: settings.start })
+        let dead_letters = links.dead_letters.clone();
+        Ok(Self { threads, shared, start: settings.start, dead_letters })
     }
 
-    /// Has every shard publish, and says how far they are; those that do not answer by
-    /// `deadline` are missing.
+    /// Has every shard publish, and says how far they are. Of a thread that does not answer by
+    /// `deadline` it says what is known; one that does not answer for long is poisoned.
     pub fn tick(&self, deadline: Instant) -> Vec<Cut> {
-        self.ask(Command::Tick, deadline)
+        self.threads.iter().for_each(|handle| handle.ask(&self.shared));
+        let cuts = self.threads.iter().flat_map(|handle| handle.answer(deadline));
+        let cuts = in_order(cuts.collect());
+        let silent = self.threads.iter().find(|handle| handle.silence() > SILENT_MAX);
+        if let Some(handle) = silent.filter(|_| !self.dead_letters.hold_up()) {
+            let number = handle.number;
+            self.shared.poison_with(format!("shard thread {number} does not answer"));
+        }
+        cuts
+    }
+
+    /// Which thread does not answer, and why, if one does not.
+    #[must_use]
+    pub fn stalled(&self) -> Option<String> {
+        let silent = self.threads.iter().find(|handle| !handle.silence().is_zero())?;
+        let (number, seconds) = (silent.number, silent.silence().as_secs());
+        Some(if self.dead_letters.hold_up() {
+            format!("shard thread {number} waits for dead letters to be written")
+        } else {
+            format!("shard thread {number} does not answer, {seconds} s by now")
+        })
     }
 
     /// Has every thread stop taking records in, and publish. Those that do not answer by
     /// `deadline` are missing.
     pub fn drain(&self, deadline: Instant) -> Vec<Cut> {
-        self.ask(Command::Drain, deadline)
+        let (reply, replies) = mpsc::sync_channel(self.threads.len());
+        for handle in &self.threads {
+            handle.command(Command::Drain(reply.clone()), &self.shared);
+        }
+        drop(reply);
+        in_order(until(&replies, deadline).into_iter().flatten().collect())
     }
 
     /// Why a thread is no longer to be trusted, if one is not.
@@ -145,39 +167,11 @@ impl Owners {
     /// Ends the threads; false if one did not end by `deadline`.
     pub fn stop(self, deadline: Instant) -> bool {
         let mut threads = Vec::with_capacity(self.threads.len());
-        for Handle { commands, thread } in self.threads {
-            drop(commands);
-            thread.thread().unpark();
-            threads.push(thread);
-        }
+        threads.extend(self.threads.into_iter().map(Handle::dismiss));
         while clock::instant() < deadline && !threads.iter().all(JoinHandle::is_finished) {
             std::thread::park_timeout(Duration::from_millis(5));
         }
         threads.iter().all(JoinHandle::is_finished)
-    }
-
-    fn ask(&self, question: fn(SyncSender<Vec<Cut>>) -> Command, deadline: Instant) -> Vec<Cut> {
-        let (reply, replies) = mpsc::sync_channel(self.threads.len());
-        for (number, _) in self.threads.iter().enumerate() {
-            self.command(number, question(reply.clone()));
-        }
-        drop(reply);
-        let mut cuts: Vec<Cut> = until(&replies, deadline).into_iter().flatten().collect();
-        cuts.sort_unstable_by_key(|cut| cut.partition);
-        cuts
-    }
-
-    fn command(&self, number: usize, command: Command) {
-        let Some(handle) = self.threads.get(number) else { return };
-        match handle.commands.try_send(command) {
-            Ok(()) => handle.thread.thread().unpark(),
-            // One that ended said why. One that waits, as it may for the dead letter, is missing
-            // from the answers.
-            Err(TrySendError::Disconnected(_) | TrySendError::Full(Command::Tick(_))) => {}
-            Err(TrySendError::Full(_)) => {
-                self.shared.poison_with(format!("shard thread {number} does not answer"));
-            }
-        }
     }
 
     fn thread_of(&self, partition: i32) -> usize {
@@ -202,23 +196,30 @@ impl Assignments for Owners {
             }
         }
         for (number, part) in parts.into_iter().enumerate().filter(|(_, part)| !part.is_empty()) {
-            self.command(number, Command::Assign(part));
+            if let Some(handle) = self.threads.get(number) {
+                handle.command(Command::Assign(part), &self.shared);
+            }
         }
     }
 
     fn revoke(&self, partitions: &[(String, i32)]) {
         let deadline = clock::instant() + REVOKE_WITHIN;
         let (done, acknowledged) = mpsc::sync_channel(self.threads.len());
-        for (number, _) in self.threads.iter().enumerate() {
+        for (number, handle) in self.threads.iter().enumerate() {
             let part: Vec<(String, i32)> =
                 partitions.iter().filter(|(_, p)| self.thread_of(*p) == number).cloned().collect();
             if !part.is_empty() {
-                self.command(number, Command::Revoke(part, done.clone()));
+                handle.command(Command::Revoke(part, done.clone()), &self.shared);
             }
         }
         drop(done);
         until(&acknowledged, deadline);
     }
+}
+
+fn in_order(mut cuts: Vec<Cut>) -> Vec<Cut> {
+    cuts.sort_unstable_by_key(|cut| cut.partition);
+    cuts
 }
 
 /// What is sent until the deadline or until nobody is left to send.
@@ -229,33 +230,6 @@ fn until<T>(replies: &Receiver<T>, deadline: Instant) -> Vec<T> {
             Ok(reply) => received.push(reply),
             Err(_over) => return received,
         }
-    }
-}
-
-impl Handle {
-    fn spawn(number: usize, shared: &Arc<Shared>, links: &Links) -> io::Result<Self> {
-        let (commands, received) = mpsc::sync_channel(COMMANDS);
-        let work = Work::new(
-            Arc::clone(&links.decoder),
-            links.dead_letters.clone(),
-            links.kafka.clone(),
-            links.metrics.clone(),
-        );
-        let owner = Owner::new(Arc::clone(shared), received, work, number);
-        let shared = Arc::clone(shared);
-        let thread = Builder::new().name(format!("shards-{number}")).spawn(move || {
-            // What a panic leaves behind is dropped with the thread, but for the book's lock,
-            // which knows of it.
-            match catch_unwind(AssertUnwindSafe(|| owner.run())) {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => shared.poison_with(format!("shard thread {number}: {error}")),
-                Err(panic) => {
-                    let words = words(&*panic);
-                    shared.poison_with(format!("shard thread {number} panicked: {words}"));
-                }
-            }
-        })?;
-        Ok(Self { commands, thread })
     }
 }
 

@@ -106,7 +106,7 @@ impl Source {
         if let Some(series) = metrics.topics.get(self.index) {
             series.records.inc_by(std::mem::take(&mut self.records));
             series.bytes.inc_by(std::mem::take(&mut self.bytes));
-            series.unkeyed.inc_by(std::mem::take(&mut self.unkeyed));
+            series.unkeyed(std::mem::take(&mut self.unkeyed), &self.topic);
             if let Some(newest_ms) = self.newest_ms {
                 series.saw(newest_ms);
             }

@@ -45,6 +45,8 @@ struct State {
     bytes: usize,
     /// Who finds the queue full waits.
     is_blocking: bool,
+    /// How many wait for room.
+    held_up: usize,
     /// Nothing more is taken.
     is_closed: bool,
     is_writer_gone: bool,
@@ -88,6 +90,14 @@ impl DeadLetters {
             key: key.map(<[u8]>::to_vec),
             payload: payload.map(<[u8]>::to_vec),
         });
+    }
+}
+
+impl DeadLetters {
+    /// Whether someone waits for room, as configured.
+    #[must_use]
+    pub fn hold_up(&self) -> bool {
+        self.0.as_ref().is_some_and(|queue| queue.lock().held_up > 0)
     }
 }
 
@@ -141,7 +151,9 @@ impl Queue {
                 self.metrics.failures.inc();
                 return;
             }
+            state.held_up += 1;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.held_up -= 1;
         }
         if state.is_over() {
             self.metrics.failures.inc();

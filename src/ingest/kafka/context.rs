@@ -103,6 +103,8 @@ impl Context {
         match code {
             // Being turned away is why they count as down.
             Code::AllBrokersDown | Code::Resolve if self.is_denied() => {}
+            // Who asks learns it from the answer that does not come; this may be old news.
+            Code::AllBrokersDown | Code::Resolve if self.assignments.is_none() => {}
             Code::AllBrokersDown | Code::Resolve => {
                 self.status.begin(ProblemKind::Unreachable, self.unreachable(&reason));
             }

@@ -1,0 +1,72 @@
+//! What the daemon does when it is told to stop: drain, and not for long.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::process::{DRAINED_WITHIN, Daemon, WITHIN};
+use crate::stream::{event, produce};
+use crate::support::kafka::Kafka;
+
+const NOW: i64 = 1_700_000_000_000;
+
+#[test]
+fn a_signal_drains_and_ends_clean_also_in_the_midst_of_reading() {
+    let kafka = Kafka::shared();
+    kafka.create_topic("drained", 3, &[]);
+    let lines: Vec<String> = (0..150_000)
+        .map(|n| event("retweet", &format!("a{}", n % 9_999), &format!("t{}", n % 99), NOW + n))
+        .collect();
+    produce(kafka, "drained", &lines);
+    for signal in [Signal::TERM, Signal::INT] {
+        let daemon = Daemon::start(&kafka.brokers(), "drained", &[]);
+        crate::support::kafka::poll("the first records", WITHIN, || {
+            (daemon.metric("sillage_events_total", &[]) > 0.0).then_some(())
+        });
+        daemon.signal(signal);
+        let end = daemon.await_end(DRAINED_WITHIN);
+        let said = end.said.join("\n");
+        assert_eq!(end.code(), Some(0), "{said}");
+        assert!(said.contains("told to stop, draining"), "{said}");
+        assert!(end.last_words().contains("stopped"), "{said}");
+        assert!(!said.contains("ERROR") && !said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn a_signal_also_ends_what_waits_for_its_broker() {
+    let daemon = Daemon::start("127.0.0.1:1", "nowhere", &[]);
+    daemon.await_line("127.0.0.1:1", WITHIN);
+    daemon.stop();
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let kafka = Kafka::shared();
+    kafka.create_topic("impatient", 1, &[]);
+    let slow = [("FAILPOINTS", "drain=sleep(20000)")];
+    let daemon = Daemon::start(&kafka.brokers(), "impatient", &slow);
+    daemon.await_ready();
+    daemon.signal(Signal::TERM);
+    daemon.await_line("told to stop, draining", WITHIN);
+    let why = crate::support::kafka::poll("readiness to go", WITHIN, || daemon.unready());
+    assert!(why.contains("draining"), "{why}");
+    daemon.signal(Signal::INT);
+    let end = daemon.await_end(Duration::from_secs(5));
+    assert_eq!(end.code(), Some(130), "{}", end.said.join("\n"));
+    assert!(end.took < Duration::from_secs(2), "{:?}", end.took);
+}
+
+#[test]
+fn a_hang_up_is_answered_and_ends_nothing() {
+    let kafka = Kafka::shared();
+    kafka.create_topic("reloaded", 1, &[]);
+    let daemon = Daemon::start(&kafka.brokers(), "reloaded", &[]);
+    daemon.await_ready();
+    daemon.signal(Signal::HUP);
+    daemon.await_line("nothing was reloaded", WITHIN);
+    produce(kafka, "reloaded", &[event("retweet", "a", "t", NOW)]);
+    daemon.await_metric("sillage_events_total", &[], 1.0);
+    assert!(daemon.is_ready());
+    daemon.stop();
+}
