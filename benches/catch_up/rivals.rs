@@ -89,7 +89,9 @@ impl Assignments for Floor {
 
     fn assign(&self, assigned: Vec<Assigned>) {
         let sender = self.0.lock().expect("never poisoned");
-        assigned.into_iter().for_each(|one| sender.send(one).expect("somebody reads"));
+        for assigned in assigned {
+            sender.send(assigned).expect("somebody reads");
+        }
     }
 
     fn revoke(&self, _: &[(String, i32)]) {}
