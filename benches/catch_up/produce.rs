@@ -10,7 +10,7 @@ use sillage::campaign::{Load, LoadEvent};
 
 /// Produces to one topic; what was sent is delivered at the latest by [`Producer::flush`].
 pub(crate) struct Producer {
-    producer: ThreadedProducer<DefaultProducerContext>,
+    client: ThreadedProducer<DefaultProducerContext>,
     topic: &'static str,
     actor: Vec<u8>,
     payload: Vec<u8>,
@@ -18,7 +18,7 @@ pub(crate) struct Producer {
 
 impl Producer {
     pub(crate) fn new(brokers: &str, topic: &'static str) -> Self {
-        let producer = ClientConfig::new()
+        let client = ClientConfig::new()
             .set("bootstrap.servers", brokers)
             .set("compression.codec", "zstd")
             .set("linger.ms", "20")
@@ -27,7 +27,7 @@ impl Producer {
             .set("queue.buffering.max.messages", "500000")
             .create()
             .expect("a producer");
-        Self { producer, topic, actor: Vec::new(), payload: Vec::new() }
+        Self { client, topic, actor: Vec::new(), payload: Vec::new() }
     }
 
     pub(crate) fn send_load(&mut self, event: &LoadEvent) {
@@ -40,7 +40,7 @@ impl Producer {
 
     pub(crate) fn send(&self, actor: &[u8], payload: &[u8]) {
         let mut record = BaseRecord::to(self.topic).key(actor).payload(payload);
-        while let Err((error, back)) = self.producer.send(record) {
+        while let Err((error, back)) = self.client.send(record) {
             let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
             assert_eq!(error, full, "cannot produce");
             std::thread::park_timeout(Duration::from_millis(5));
@@ -49,7 +49,7 @@ impl Producer {
     }
 
     pub(crate) fn flush(&self) {
-        self.producer.flush(Duration::from_mins(2)).expect("flushed");
+        self.client.flush(Duration::from_mins(2)).expect("flushed");
     }
 }
 

@@ -62,7 +62,7 @@ fn floor(brokers: &str, events: u64) -> Instant {
     let mut owned: Vec<Assigned> = Vec::new();
     let (mut began, mut seen) = (None, 0);
     while seen < events {
-        let wait = if owned.is_empty() { Duration::from_secs(60) } else { Duration::ZERO };
+        let wait = if owned.is_empty() { Duration::from_mins(1) } else { Duration::ZERO };
         owned.extend(queues.recv_timeout(wait));
         for assigned in &mut owned {
             let messages = assigned.queue.fetch(1_000, Duration::from_millis(1));
@@ -89,7 +89,9 @@ impl Assignments for Floor {
 
     fn assign(&self, assigned: Vec<Assigned>) {
         let sender = self.0.lock().expect("never poisoned");
-        assigned.into_iter().for_each(|one| sender.send(one).expect("somebody reads"));
+        for assigned in assigned {
+            sender.send(assigned).expect("somebody reads");
+        }
     }
 
     fn revoke(&self, _: &[(String, i32)]) {}

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
 
-use super::arguments::{Generate, Replay};
+use super::arguments::{Demo, Generate, Replay};
 use crate::config::{Config, LoadError, Source};
 
 /// Ended as asked.
@@ -44,6 +44,8 @@ pub struct Cli {
 enum Command {
     /// Run the daemon on your Kafka until it is told to stop.
     Run,
+    /// Run the daemon on a broker of its own and a synthetic campaign, or recorded streams.
+    Demo(Demo),
     /// Score a recorded stream without Kafka and print the ranking.
     Replay(Replay),
     /// Make a synthetic campaign whose truth is known, to a file or to Kafka.
@@ -91,6 +93,9 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Run => super::run::run(&configuration(cli)?).map_err(Failure::Running),
+        Command::Demo(arguments) => {
+            super::demo::run(&configuration(cli)?, arguments).map_err(Failure::Running)
+        }
         Command::Replay(arguments) => {
             super::replay::run(&configuration(cli)?, arguments).map_err(Failure::Running)
         }

@@ -44,6 +44,7 @@ pub(super) struct Daemon {
     views: Views,
     server: Server,
     owners: Arc<Owners>,
+    scoring: owner::Metrics,
     consumer: kafka::Consumer,
     dead_letters: Writer,
     pulse: Pulse,
@@ -75,12 +76,13 @@ impl Daemon {
         let pulse = Pulse::new(Arc::clone(&book), views.clone(), clock, &registry, limit)?;
         let (letters, dead_letters) = super::dead_letter::start(config, &registry)?;
         let kafka_metrics = kafka::Metrics::register(&registry, &config.kafka.topics)?;
+        let scoring = owner::Metrics::register(&registry, &config.kafka.topics)?;
         let links = owner::Links {
             decoder: Arc::new(Decoder::new(secret(config)?, &config.codes)),
             book,
             dead_letters: letters,
             kafka: kafka_metrics.clone(),
-            metrics: owner::Metrics::register(&registry, &config.kafka.topics)?,
+            metrics: scoring.clone(),
         };
         let owners = Owners::start(owner_settings(config), &links)?;
         let owners = Arc::new(owners);
@@ -96,6 +98,7 @@ impl Daemon {
             views,
             server,
             owners,
+            scoring,
             consumer,
             dead_letters,
             pulse,
@@ -114,9 +117,10 @@ impl Daemon {
         &self.views
     }
 
+    /// How much was received and scored.
     #[must_use]
-    pub(super) const fn signals(&self) -> &Signals {
-        &self.signals
+    pub(super) const fn scoring(&self) -> &owner::Metrics {
+        &self.scoring
     }
 
     /// Beats until it is told to stop, or `enough` says so after a beat. Fails when a part has.

@@ -7,6 +7,7 @@ pub mod check;
 pub mod cli;
 mod daemon;
 mod dead_letter;
+mod demo;
 pub mod generate;
 pub mod log;
 pub mod owner;

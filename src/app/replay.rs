@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::arguments::{OutputFormat, Replay};
-use super::table;
+use super::table::{self, Style};
 use crate::config::Config;
 use crate::engine::{Outcome, Shard};
 use crate::ingest::files::{Progress, Reader, Source, spread};
@@ -177,7 +177,8 @@ fn print(mut replayed: Replayed, arguments: &Replay, mut out: impl Write) -> io:
         }
         OutputFormat::Table => {
             for segment in &replayed.segments {
-                table::write(segment, replayed.as_of_ms, &mut out)?;
+                table::write(segment, replayed.as_of_ms, Style::default(), &mut out)?;
+                writeln!(out)?;
             }
             let rejected: Vec<String> = replayed
                 .rejected

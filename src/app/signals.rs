@@ -56,12 +56,6 @@ impl Signals {
     pub(super) fn stopping(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
-
-    /// The same, for those who only watch.
-    #[must_use]
-    pub(super) fn stop(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.stop)
-    }
 }
 
 impl Drop for Signals {

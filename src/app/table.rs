@@ -1,69 +1,137 @@
-//! A ranking for a terminal.
+//! A ranking for a terminal: what an account is, first, then the numbers that say why.
+//!
+//! Invariant: a name cannot steer the terminal, whatever it holds.
 
 use std::io::{self, Write};
 
-use crate::model::{SegmentStandings, Standing};
+use crate::model::{Label, SegmentStandings, Standing};
 
 /// Cells of a bar of 100 points.
-const BAR: usize = 20;
+const BAR: usize = 6;
 /// Characters of a name that are shown.
 const NAME: usize = 24;
+const NAME_MIN: usize = 9;
+/// Cells of a bar in eighths.
+const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+const BLUE: &str = "34";
+const CYAN: &str = "36";
+const DIM: &str = "2";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+
+/// How a ranking is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Style {
+    pub colour: bool,
+    /// Without the points for conversions, which nobody has yet: names as long as `celebrity` then
+    /// fit 80 columns.
+    pub narrow: bool,
+    /// Only so many influencers.
+    pub rows: Option<usize>,
+}
+
+/// Widths that depend on what is shown.
+#[derive(Clone, Copy)]
+struct Widths {
+    rank: usize,
+    name: usize,
+}
 
 /// Writes the standings of a segment, as of `as_of_ms`.
 pub(super) fn write(
     segment: &SegmentStandings,
     as_of_ms: i64,
+    style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    writeln!(
-        out,
-        "segment {} · active audience {:.1} fan-units · as of {}",
-        segment.segment,
-        segment.active_audience,
-        moment(as_of_ms)
-    )?;
-    writeln!(
-        out,
-        "{:>4}  {:<NAME$} {:>9} {:<BAR$} {:>7} {:>7} {:>7} {:>10}  {:<12} {:>7}",
-        "rank",
-        "influencer",
+    let (named, audience) = (printable(&segment.segment), segment.active_audience);
+    let moment = moment(as_of_ms);
+    writeln!(out, "segment {named} · active audience {audience:.1} fan-units · as of {moment}")?;
+    let rows = style.rows.unwrap_or(usize::MAX);
+    let shown = || segment.influencers.iter().take(rows);
+    let longest = shown().map(|s| s.influencer.chars().count()).max().unwrap_or(0);
+    let widths = Widths {
+        rank: shown().count().to_string().len().max(2),
+        name: longest.clamp(NAME_MIN, NAME),
+    };
+    let convert = if style.narrow { "" } else { "  convert" };
+    let header = format!(
+        "{:>rank$}  {:<name$}  {:<12}  {:<12}  {:<12}  {:>7}  {:>6}{convert}  {:>6}",
+        "#",
+        "account",
+        "label",
         "influence",
-        "",
+        "popularity",
         "amplify",
         "relate",
-        "convert",
-        "popularity",
-        "label",
-        "fans 7d"
-    )?;
-    for (rank, standing) in (1..).zip(&segment.influencers) {
-        row(rank, standing, out)?;
+        "fans",
+        rank = widths.rank,
+        name = widths.name,
+    );
+    writeln!(out, "{}", style.paint(DIM, &header))?;
+    for (rank, standing) in (1..).zip(shown()) {
+        row(rank, standing, widths, style, out)?;
     }
-    writeln!(out)
+    Ok(())
 }
 
-fn row(rank: usize, standing: &Standing, out: &mut impl Write) -> io::Result<()> {
+fn row(
+    rank: usize,
+    standing: &Standing,
+    widths: Widths,
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let label = format!("{:<12}", standing.label.as_str());
+    let convert =
+        if style.narrow { String::new() } else { format!("  {:>7.1}", standing.convert_points) };
     writeln!(
         out,
-        "{rank:>4}  {:<NAME$} {:>9.1} {} {:>7.1} {:>7.1} {:>7.1} {:>10.1}  {:<12} {:>7}",
+        "{rank:>ranks$}  {:<names$}  {}  {:>5.1} {}  {:>5.1} {}  {:>7.1}  {:>6.1}{convert}  {:>6}",
         name(&standing.influencer),
+        style.paint(colour(standing.label), &label),
         standing.score,
-        bar(standing.score),
+        bar(standing.score, GREEN, style),
+        standing.popularity,
+        bar(standing.popularity, YELLOW, style),
         standing.amplify_points,
         standing.relate_points,
-        standing.convert_points,
-        standing.popularity,
-        standing.label.as_str(),
         standing.active_fans,
+        ranks = widths.rank,
+        names = widths.name,
     )
 }
 
-fn name(influencer: &str) -> String {
-    if influencer.chars().count() <= NAME {
-        return influencer.replace(char::is_control, "?");
+const fn colour(label: Label) -> &'static str {
+    match label {
+        Label::Influential => GREEN,
+        Label::Popular => YELLOW,
+        Label::Both => CYAN,
+        Label::Emerging => BLUE,
+        Label::Quiet | Label::Insufficient => DIM,
     }
-    let start: String = influencer.chars().take(NAME - 1).collect();
-    format!("{}…", start.replace(char::is_control, "?"))
+}
+
+impl Style {
+    /// The text in a colour of the terminal's own palette.
+    pub(super) fn paint(self, colour: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+fn name(influencer: &str) -> String {
+    let name = printable(influencer);
+    if name.chars().count() <= NAME {
+        return name;
+    }
+    let start: String = name.chars().take(NAME - 1).collect();
+    format!("{start}…")
+}
+
+/// The name without what a terminal would obey.
+pub(super) fn printable(name: &str) -> String {
+    name.replace(char::is_control, "?")
 }
 
 #[allow(
@@ -71,14 +139,42 @@ fn name(influencer: &str) -> String {
     clippy::cast_sign_loss,
     reason = "a score lies between 0 and 100"
 )]
-fn bar(score: f64) -> String {
-    let full = ((score / 100.0 * BAR as f64).round() as usize).min(BAR);
-    format!("{}{}", "█".repeat(full), "·".repeat(BAR - full))
+fn bar(score: f64, colour: &str, style: Style) -> String {
+    let eighths = ((score / 100.0 * (BAR * 8) as f64).round() as usize).min(BAR * 8);
+    let part = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
+    let full = format!("{}{part}", "█".repeat(eighths / 8));
+    let rest = "·".repeat(BAR - full.chars().count());
+    format!("{}{}", style.paint(colour, &full), style.paint(DIM, &rest))
 }
 
 fn moment(time_ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(time_ms) {
-        Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M UTC").to_string(),
         Err(_) => format!("{time_ms} ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_have_eighths_of_a_cell() {
+        let plain = Style::default();
+        for (score, expected) in [
+            (0.0, "······"),
+            (2.1, "▏·····"),
+            (25.0, "█▌····"),
+            (57.7, "███▌··"),
+            (100.0, "██████"),
+        ] {
+            assert_eq!(bar(score, GREEN, plain), expected, "{score}");
+        }
+    }
+
+    #[test]
+    fn names_are_cut_and_cannot_steer() {
+        assert_eq!(name("\x1b[2Jada"), "?[2Jada");
+        assert_eq!(name(&"é".repeat(25)), format!("{}…", "é".repeat(23)));
     }
 }

@@ -120,7 +120,9 @@ impl Table {
         }
         let len = ((kept.len() + 1) * 3).next_power_of_two().max(SMALLEST);
         *self = Self::with_places(len);
-        kept.into_iter().for_each(|place| self.put(place));
+        for place in kept {
+            self.put(place);
+        }
         evicted
     }
 

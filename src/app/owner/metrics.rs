@@ -106,6 +106,24 @@ impl Metrics {
         })
     }
 
+    /// Bytes of keys and payloads received, of all topics.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.topics.iter().map(|topic| topic.bytes.get()).sum()
+    }
+
+    /// Events scored, of all kinds.
+    #[must_use]
+    pub fn scored(&self) -> u64 {
+        self.events.iter().map(IntCounter::get).sum()
+    }
+
+    /// Records not scored, for any reason.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.rejected.iter().map(IntCounter::get).sum()
+    }
+
     pub(super) fn busy(&self, thread: usize) -> Counter {
         self.busy.with_label_values(&[&thread.to_string()])
     }

@@ -1,6 +1,7 @@
 //! A block: the bytes of some thousand events and where each lies, ready to be decoded on any
 //! thread.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -59,6 +60,17 @@ impl Block {
             }
         }
         Decoded { batches: deal(whole, shards), rejected }
+    }
+
+    /// The events as a log would hold them: canonical JSON, into which rows of a table are
+    /// rewritten. Those too long to be kept are left out.
+    pub fn payloads(&self) -> impl Iterator<Item = Cow<'_, [u8]>> {
+        self.entries.iter().filter(|entry| !entry.is_cut).map(|entry| {
+            let bytes = self.bytes_of(entry);
+            let Some(columns) = &self.columns else { return Cow::Borrowed(bytes.trim_ascii()) };
+            let ends = self.cell_ends.get(entry.cells.clone()).unwrap_or_default();
+            Cow::Owned(columns.rewrite(Row { cells: bytes, ends }))
+        })
     }
 
     #[must_use]

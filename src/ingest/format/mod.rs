@@ -5,6 +5,7 @@
 
 mod admit;
 mod canonical;
+mod glance;
 mod scan;
 mod table;
 mod time;
@@ -15,6 +16,7 @@ mod tests;
 use std::borrow::Cow;
 
 pub use admit::Decoder;
+pub use glance::{Glance, glance};
 pub use table::{ColumnNames, Columns, ColumnsError, Row};
 
 use crate::model::{Batch, Reason};

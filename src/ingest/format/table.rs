@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use serde_json::{Map, Value};
+
 use super::{Fields, RECORD_BYTES_MAX, time::Time};
 use crate::model::{Batch, Reason};
 
@@ -10,6 +12,9 @@ use crate::model::{Batch, Reason};
 const FIELDS: [&str; 8] = ["kind", "actor", "target", "time", "id", "segments", "code", "value"];
 /// Fields without which no row is an event.
 const REQUIRED: [&str; 2] = ["kind", "actor"];
+
+/// What stands between the segments of a cell.
+const SEPARATORS: [char; 2] = ['|', ';'];
 
 /// One row: the text of its cells side by side, and where each of them ends.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +77,24 @@ impl Columns {
         Ok(Self(columns))
     }
 
+    /// The event of a row in canonical JSON, with no check of what the cells hold.
+    pub(in crate::ingest) fn rewrite(&self, row: Row<'_>) -> Vec<u8> {
+        let mut event = Map::new();
+        for (field, column) in FIELDS.into_iter().zip(self.0) {
+            let cell = String::from_utf8_lossy(column.map_or(&[], |column| row.cell(column)));
+            if cell.is_empty() {
+                continue;
+            }
+            let value = match field {
+                "segments" => cell.split(SEPARATORS).map(str::trim).collect(),
+                "value" => cell.parse::<f64>().map_or_else(|_| Value::from(&*cell), Value::from),
+                _ => Value::from(&*cell),
+            };
+            event.insert(field.to_owned(), value);
+        }
+        Value::Object(event).to_string().into_bytes()
+    }
+
     /// The fields of a row; its segments wait in `batch`, also after a failure. An empty cell is
     /// a missing field.
     pub(super) fn fields<'a>(
@@ -97,7 +120,7 @@ impl Columns {
             value: cell(value)?.map(str::parse).transpose().ok().ok_or(Reason::Parse)?,
             ..Fields::default()
         };
-        for name in cell(segments)?.into_iter().flat_map(|list| list.split(['|', ';'])) {
+        for name in cell(segments)?.into_iter().flat_map(|list| list.split(SEPARATORS)) {
             fields.push_segment(Cow::Borrowed(name.trim()), batch);
         }
         Ok(fields)
@@ -136,6 +159,24 @@ mod tests {
         let columns = find("actor=who,time=at", &["at", "kind", "noise", "who", "target"]);
         let expected = [Some(1), Some(3), Some(4), Some(0), None, None, None, None];
         assert_eq!(columns, Ok(Columns(expected)));
+    }
+
+    #[test]
+    fn a_row_is_rewritten_as_an_event() {
+        let columns = find("actor=who", &["kind", "who", "segments", "value", "time"]).unwrap();
+        for (cells, expected) in [
+            (
+                &["like", "a\"b", "x|y ; z", "1.5", "1341100972"][..],
+                r#"{"actor":"a\"b","kind":"like","segments":["x","y","z"],"time":"1341100972","value":1.5}"#,
+            ),
+            (&["", "", "", "much"], r#"{"value":"much"}"#),
+            (&["like"], r#"{"kind":"like"}"#),
+        ] {
+            let (cells, ends) = row(cells);
+            let rewritten = columns.rewrite(Row { cells: &cells, ends: &ends });
+            let text = String::from_utf8(rewritten).unwrap();
+            assert_eq!(text, expected);
+        }
     }
 
     #[test]
