@@ -1,7 +1,7 @@
 //! Recorded streams as blocks of events: files or standard input, plain or compressed, JSON lines
 //! or tables.
 //!
-//! Invariant: what is held is bounded by [`BLOCK_BYTES`] for each block, however long a line is.
+//! Invariant: what is held is bounded by two records of the largest size for each block, however long a line is.
 
 mod block;
 mod lines;

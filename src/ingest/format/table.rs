@@ -28,7 +28,7 @@ pub struct Row<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnNames(Vec<(&'static str, String)>);
 
-/// Which column of a table holds each of [`FIELDS`].
+/// Which column of a table holds each field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Columns([Option<usize>; FIELDS.len()]);
 
