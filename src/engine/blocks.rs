@@ -49,9 +49,18 @@ impl Blocks {
         Self { classes: (0..CLASSES).map(class).collect(), room: 0, entries: 0 }
     }
 
-    /// Where in the block the entry of `key` lies.
-    pub(super) fn find(&self, block: Block, key: Key) -> Option<u16> {
-        let at = self.keys(block).iter().position(|k| *k == key)?;
+    /// Where in the block the entry of `key` lies; `hint` may be it.
+    pub(super) fn find(&self, block: Block, key: Key, hint: Option<u16>) -> Option<u16> {
+        let keys = self.keys(block);
+        if hint.is_some_and(|at| keys.get(at as usize) == Some(&key)) {
+            return hint;
+        }
+        // Eight keys are compared at once, in a vector, and not one after the other.
+        let (eights, _) = keys.as_chunks::<8>();
+        let holds =
+            |eight: &[Key; 8]| eight.iter().fold(0, |held, k| held | u32::from(*k == key)) > 0;
+        let from = 8 * eights.iter().position(holds).unwrap_or(eights.len());
+        let at = from + keys[from..].iter().position(|k| *k == key)?;
         u16::try_from(at).ok()
     }
 
@@ -62,11 +71,11 @@ impl Blocks {
         }
     }
 
-    /// Asks for the entry of `key`.
-    pub(super) fn prefetch(&self, block: Block, key: Key) {
-        if let Some(at) = self.find(block, key) {
-            prefetch(self.entry(block, at));
-        }
+    /// Asks for the entry of `key`, and gives where in the block it lies.
+    pub(super) fn prefetch(&self, block: Block, key: Key) -> Option<u16> {
+        let at = self.find(block, key, None)?;
+        prefetch(self.entry(block, at));
+        Some(at)
     }
 
     pub(super) fn keys(&self, block: Block) -> &[Key] {
@@ -205,13 +214,14 @@ mod tests {
             );
         }
         for slot in (0..100).step_by(3) {
-            let at = blocks.find(block, Key::acted(slot)).unwrap();
+            let at = blocks.find(block, Key::acted(slot), None).unwrap();
             assert_eq!(blocks.swap_remove(&mut block, at).0, Key::acted(slot));
         }
         assert_eq!(blocks.len(), 66);
         for slot in 0..100 {
-            let found =
-                blocks.find(block, Key::acted(slot)).map(|at| blocks.entry(block, at).bucket(1));
+            let found = blocks
+                .find(block, Key::acted(slot), None)
+                .map(|at| blocks.entry(block, at).bucket(1));
             assert_eq!(found, (slot % 3 != 0).then_some(slot));
         }
         while block.len() > 0 {

@@ -21,6 +21,8 @@ pub(super) struct Located {
     pub(super) own_set: Option<SetId>,
     /// The slot of the first of its segments.
     pub(super) slot: Option<u32>,
+    /// Where among the actor's entries that of the slot lies.
+    pub(super) entry: Option<u16>,
 }
 
 /// A slot on the way to being found: what hashes to it, and the kind of entry wanted.
@@ -66,9 +68,9 @@ impl Shard {
         for (at, wanted) in located.iter_mut().zip(wanted) {
             at.slot = wanted.and_then(|(hash, _)| self.slots.prefetch(hash));
         }
-        for (at, wanted) in located.iter().zip(wanted) {
+        for (at, wanted) in located.iter_mut().zip(wanted) {
             if let (Some(actor), Some(slot), Some((_, key))) = (at.actor, at.slot, wanted) {
-                self.blocks.prefetch(self.actors.get(actor).entries, key(slot));
+                at.entry = self.blocks.prefetch(self.actors.get(actor).entries, key(slot));
             }
         }
     }

@@ -98,6 +98,8 @@ struct Act {
     bucket: u32,
     actor: u32,
     set: SetId,
+    /// Where the entry that it changes may lie.
+    entry: Option<u16>,
 }
 
 /// What an act is on: the `n`th of its segments, the influencer, and perhaps their slot.
@@ -226,7 +228,7 @@ impl Shard {
             let record = self.actors.get_mut(actor);
             record.see(bucket);
             record.segments = set;
-            self.feed(interaction, Act { bucket, actor, set }, at);
+            self.feed(interaction, Act { bucket, actor, set, entry: at.entry }, at);
         }
         self.sweep_step();
         Ok(if late { Outcome::ScoredLate } else { Outcome::Scored })
@@ -343,7 +345,7 @@ impl Shard {
 
         let slot = self.slots.open(segment, influencer, hint);
         let new = Entry::Acted(Acted::new(act.bucket));
-        let (block, at, fresh) = self.entry(act.actor, Key::acted(slot), new);
+        let (block, at, fresh) = self.entry(act, Key::acted(slot), new);
         let Entry::Acted(acted) = self.blocks.entry_mut(block, at) else { return };
         let Gain { credit, first_in_bucket, moved_from } =
             acted.act(side, act.bucket, weight, &self.decay);
@@ -380,7 +382,7 @@ impl Shard {
         let segment = self.segments.members(act.set)[n];
         let slot = self.slots.open(segment, influencer, hint);
         let new = Entry::Liked(Run { bucket: act.bucket, ..Run::default() });
-        let (block, at, fresh) = self.entry(act.actor, Key::liked(slot), new);
+        let (block, at, fresh) = self.entry(act, Key::liked(slot), new);
         let Entry::Liked(run) = self.blocks.entry_mut(block, at) else { return };
         let credit = run.act(act.bucket, weight, &self.decay);
         if fresh {
@@ -394,7 +396,7 @@ impl Shard {
     /// unfollow is the later one.
     fn follow(&mut self, act: Act, influencer: u32, new: Following) {
         let key = Key::following(influencer);
-        let (block, at, fresh) = self.entry(act.actor, key, Entry::Following(new));
+        let (block, at, fresh) = self.entry(act, key, Entry::Following(new));
         let Entry::Following(known) = self.blocks.entry_mut(block, at) else { return };
         let before = (!fresh).then_some(*known);
         if before.is_some_and(|before| (new.time_ms, !new.on) < (before.time_ms, !before.on)) {
@@ -418,9 +420,10 @@ impl Shard {
     }
 
     /// Where the actor's entry of `key` lies, and whether it is new: then it starts as `new`.
-    fn entry(&mut self, actor: u32, key: Key, new: Entry) -> (Block, u16, bool) {
+    fn entry(&mut self, act: Act, key: Key, new: Entry) -> (Block, u16, bool) {
+        let actor = act.actor;
         let block = self.actors.get(actor).entries;
-        if let Some(at) = self.blocks.find(block, key) {
+        if let Some(at) = self.blocks.find(block, key, act.entry) {
             return (block, at, false);
         }
         if block.len() == MAX_ENTRIES {
