@@ -238,7 +238,8 @@ impl Topic {
     }
 
     fn finish(self) -> anyhow::Result<()> {
-        if !self.producer.flush(PATIENCE) {
+        // Events are given up after the same time, which has to be heard of.
+        if !self.producer.flush(PATIENCE * 2) {
             bail!("not all events of {} were delivered in {PATIENCE:?}", self.name);
         }
         match self.lost.load(Ordering::Relaxed) {

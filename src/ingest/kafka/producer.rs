@@ -50,7 +50,7 @@ struct Context<R>(R);
 
 impl<R: Receipts> Producer<R> {
     /// Needs no broker to start: records wait for one until their queue is full, each at most
-    /// for `patience`.
+    /// for `patience`, or what `message.timeout.ms` is configured to.
     pub fn start(config: &Config, patience: Duration, receipts: R) -> Result<Self, Error> {
         let mut client = config.client();
         let mut or_as_configured = |name: &str, value: &str| {
@@ -63,7 +63,8 @@ impl<R: Receipts> Producer<R> {
         or_as_configured("partitioner", "murmur2_random");
         or_as_configured("queue.buffering.max.kbytes", QUEUE_KBYTES);
         or_as_configured("message.max.bytes", RECORD_BYTES_MAX);
-        client.set("acks", "all").set("message.timeout.ms", patience.as_millis().to_string());
+        or_as_configured("message.timeout.ms", &patience.as_millis().to_string());
+        client.set("acks", "all");
         client.create_with_context(Context(receipts)).map(Self).map_err(Error::Client)
     }
 
