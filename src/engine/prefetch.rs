@@ -4,8 +4,8 @@
 
 #![allow(
     unsafe_code,
-    reason = "stable Rust has no safe prefetch; plain reads ahead, measured, hold the core up and \
-              take 1.4 times as long"
+    reason = "stable Rust has no safe prefetch, and plain reads ahead hold the core up: they took \
+              longer on the engine bench"
 )]
 
 /// Asks for the line in which `place` begins.
