@@ -134,7 +134,7 @@ impl Segments {
     pub(super) fn sums(&self) -> impl Iterator<Item = (&Arc<str>, SegmentSums)> {
         self.records.iter().map(|segment| {
             let active_audience = (segment.audience.sum + segment.audience.lost).max(0.0);
-            (&segment.name, SegmentSums { active_audience })
+            (&segment.name, SegmentSums { active_audience, ..SegmentSums::default() })
         })
     }
 

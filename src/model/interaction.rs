@@ -137,6 +137,10 @@ pub struct Interaction<'a> {
     pub id: Option<u64>,
     /// Where its segment names lie in its [`super::Batch`]; set there.
     pub segments: (u32, u32),
-    /// Conversions and refunds: the amount, in the event's currency.
+    /// Conversions and refunds: the amount in the base currency, 0 when it is unpriced.
     pub value: f64,
+    /// Refunds: stands for the `id` of the sale that they take back, if they name one.
+    pub refers: Option<u64>,
+    /// Whether its value is in a currency without a rate.
+    pub unpriced: bool,
 }

@@ -5,7 +5,9 @@
 mod account;
 mod batch;
 mod bounds;
+mod history;
 mod interaction;
+mod lift;
 mod params;
 mod rejection;
 mod standing;
@@ -13,8 +15,10 @@ mod sums;
 
 pub use account::{Account, AccountKey, Secret};
 pub use batch::Batch;
+pub use history::{Acted, HISTORY, Histories, History, SegmentHistories};
 pub use interaction::{Class, Interaction, Kind};
+pub use lift::{Basis, Evidence, Lift, RateRatio, SegmentEvidence, Test};
 pub use params::{HalfSaturation, Params, ParamsError, Points, Weights};
 pub use rejection::{Position, Reason, Rejection};
-pub use standing::{Basis, Label, Lift, SegmentStandings, Standing};
-pub use sums::{Fans, Outbound, RESIDUE, RING, RING_BUCKETS, SegmentSums, Sums};
+pub use standing::{Label, SegmentStandings, Standing};
+pub use sums::{Attributed, Fans, Outbound, RESIDUE, RING, RING_BUCKETS, SegmentSums, Sums};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::lift::Lift;
 use super::sums::RING;
 
 /// One influencer in one segment. Field names are those of the reference, and of the API.
@@ -24,7 +25,13 @@ pub struct Standing {
     pub fans_by_bucket: ([u64; RING], usize),
     /// Fans of the last ended bucket over the mean of the active ones.
     pub momentum: f64,
+    /// Part of the credit that is from actors who act on nobody else, 0–1.
+    pub exclusive_share: f64,
+    /// Conversions of the evidence window and the open buckets, by touches and by declaration.
     pub attributed_conversions: f64,
+    /// Those of them that were declared by a target or a code.
+    pub declared_conversions: f64,
+    /// Their value, in the base currency.
     pub attributed_value: f64,
     pub lift: Lift,
     pub incremental_conversions: f64,
@@ -39,22 +46,6 @@ pub struct Standing {
     pub followers_gained: u64,
     /// Popularity, 0–100; never part of the score.
     pub popularity: f64,
-}
-
-/// What conversions prove of an influencer (SCORING §6).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Lift {
-    pub basis: Basis,
-    pub exposed_conversions: u64,
-    pub exposed_buckets: u64,
-    pub discovered: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Basis {
-    /// Too little to compare: nothing is claimed.
-    Insufficient,
 }
 
 /// What the two indices together say of an influencer (SCORING §7).
@@ -80,16 +71,6 @@ pub struct SegmentStandings {
     pub organic_value: f64,
     /// By score (rounded to 1e-9) descending, then name.
     pub influencers: Vec<Standing>,
-}
-
-impl Lift {
-    /// The lift of an influencer of whom no conversion tells anything.
-    pub const NONE: Self = Self {
-        basis: Basis::Insufficient,
-        exposed_conversions: 0,
-        exposed_buckets: 0,
-        discovered: false,
-    };
 }
 
 impl Label {

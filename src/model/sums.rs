@@ -39,6 +39,9 @@ pub struct Sums {
     /// Actors of the segment that follow now.
     pub followers: u32,
     pub fans: Fans,
+    /// The part of `amplify` and `relate` from actors that, in their run in the segment, act on
+    /// others as well.
+    pub shared: f64,
 }
 
 /// Sums of one segment over the actors of a shard, as of the shard's landmark.
@@ -46,6 +49,21 @@ pub struct Sums {
 pub struct SegmentSums {
     /// The active audience `U`, fan-units.
     pub active_audience: f64,
+    /// Conversions of the open buckets and the evidence window attributed to nobody.
+    pub organic_conversions: f64,
+    /// Their value, in the base currency.
+    pub organic_value: f64,
+}
+
+/// What conversions of the open buckets and the evidence window give an influencer in a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Attributed {
+    /// Shares of conversions by touches.
+    pub touched: f64,
+    /// Conversions declared by a target or a code.
+    pub declared: f64,
+    /// The value of both, in the base currency.
+    pub value: f64,
 }
 
 /// An account's own acts of its last run: `C_out` as of `bucket`, in units.

@@ -108,6 +108,8 @@ impl Decoder {
             id: id.map(|id| self.secret.event_id(&id)),
             segments: (0, 0),
             value,
+            refers: None,
+            unpriced: false,
         });
         Ok(match record.key {
             None => Keyed::Not,

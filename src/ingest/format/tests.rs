@@ -69,6 +69,8 @@ fn pending(mut batch: Batch<'_>) -> Vec<String> {
         id: None,
         segments: (0, 0),
         value: 0.0,
+        refers: None,
+        unpriced: false,
     });
     contents(&batch).remove(0).segments
 }

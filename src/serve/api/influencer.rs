@@ -155,6 +155,7 @@ fn convert(standing: &Standing, standings: &SegmentStandings, params: &Params) -
     } else {
         let why = match standing.lift.basis {
             Basis::Insufficient => "there is too little to compare",
+            Basis::SelfControlled => "the difference may be chance",
         };
         format!("No conversion is proven to be {name}'s doing ({why}): 0 of {max} points.")
     };
