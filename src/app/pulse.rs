@@ -63,7 +63,15 @@ impl Pulse {
         state_limit_bytes: u64,
     ) -> prometheus::Result<Self> {
         let metrics = Metrics::register(registry, state_limit_bytes)?;
-        Ok(Self { book, views, clock, sequence: 0, newest_ms: None, restored: BTreeSet::new(), metrics })
+        Ok(Self {
+            book,
+            views,
+            clock,
+            sequence: 0,
+            newest_ms: None,
+            restored: BTreeSet::new(),
+            metrics,
+        })
     }
 
     /// Has every shard publish and draws the next picture.

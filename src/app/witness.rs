@@ -20,7 +20,7 @@ use crate::rank::ScoreBook;
 
 /// The latest histories of each partition.
 #[derive(Clone, Default)]
-pub(super) struct Desk(Arc<Mutex<Papers>>);
+pub struct Desk(Arc<Mutex<Papers>>);
 
 #[derive(Default)]
 struct Papers {
