@@ -17,6 +17,7 @@ pub mod run;
 mod signals;
 mod status;
 mod table;
+mod witness;
 
 /// Threads that score when the configuration names no number.
 fn cores() -> usize {
