@@ -4,6 +4,10 @@
 //! and orders, [`view`] publishes, [`serve`] shows; [`app`] wires them and [`model`] is what they
 //! speak of.
 
+// Made-up standings are shared with benches and examples, which know the crate by its name.
+#[cfg(test)]
+extern crate self as sillage;
+
 pub mod clock;
 pub mod config;
 pub mod model;
