@@ -122,8 +122,13 @@ impl Pipeline {
             }
             let names: Vec<&str> = segment.influencers.iter().map(|s| &*s.influencer).collect();
             order[&*segment.segment] = json!(names);
-            segments[&*segment.segment] =
-                json!({"active_audience": segment.active_audience, "influencers": influencers});
+            segments[&*segment.segment] = json!({
+                "active_audience": segment.active_audience,
+                "conversions": segment.conversions,
+                "organic_conversions": segment.organic_conversions,
+                "organic_value": segment.organic_value,
+                "influencers": influencers,
+            });
         }
         json!({"as_of": as_of, "rejected": self.rejected, "segments": segments, "order": order})
     }

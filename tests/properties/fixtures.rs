@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::oracle::{self, Event, Params};
 
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 20] = [
     "ordinary",
     "edges",
     "silences",
@@ -18,6 +18,16 @@ pub(crate) const NAMES: [&str; 10] = [
     "rejections",
     "conversions",
     "small_buckets",
+    "touches",
+    "refunds",
+    "currencies",
+    "no_currencies",
+    "erasures",
+    "erasures_late",
+    "window",
+    "dense",
+    "dense_small",
+    "dense_erased",
 ];
 
 #[test]
