@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../adversary/mod.rs"]
+mod adversary;
 #[path = "../library/mod.rs"]
 mod library;
 #[path = "../oracle/mod.rs"]
@@ -15,6 +17,7 @@ mod oracle;
 
 mod streams;
 
+mod adversity;
 mod agreement;
 mod credit;
 mod fixtures;
