@@ -205,6 +205,11 @@ impl<'a> Story<'a> {
             let kind = self.one_of(&TOUCHES);
             self.add(kind, &actor);
             self.last().target = Some(format!("many{number}"));
+            if self.random.random_ratio(1, 6) {
+                let kind = self.one_of(&TOUCHES);
+                let again = Event { kind: kind.to_owned(), id: None, ..self.last().clone() };
+                self.events.push(again);
+            }
             self.now += self.one_of(&[0, 0, 0, 1, 1000]);
         }
         let edge = first + self.params.lookback_ms + self.random.random_range(-1..2);
