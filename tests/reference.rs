@@ -70,7 +70,8 @@ fn adversarial_streams() {
         model.ask(&json!({"params": params.given(), "events": lines}));
         let by_definition = oracle::judge(&events, &params, 1);
         let batch = [1, 13, 100_000][(seed / 3 % 3) as usize];
-        let found = library::run(&events, &params, Cut { batch, ..Cut::default() });
+        let extract = [0, 2][(seed % 2) as usize];
+        let found = library::run(&events, &params, Cut { batch, extract, ..Cut::default() });
         let expected = model.answer();
         for (who, found) in [("oracle", by_definition), ("library", found)] {
             let differences = oracle::differences(&expected, &found);
@@ -89,7 +90,7 @@ fn recorded(name: &str, at_least: usize) {
     assert!(events.len() >= at_least, "{} events", events.len());
     let params = Params::new(Value::Null);
     for (partitions, batch) in [(1, 1000), (3, 77), (6, 4096)] {
-        let cut = Cut { partitions, batch, publish_every: 100 };
+        let cut = Cut { partitions, batch, publish_every: 100, extract: batch };
         let found = library::run(&events, &params, cut);
         let differences = oracle::differences(&expected, &found);
         assert!(differences.is_empty(), "{name}, {cut:?}:\n{}", differences.join("\n"));

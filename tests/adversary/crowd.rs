@@ -77,7 +77,7 @@ impl<'a> Crowd<'a> {
         match self.story.random.random_range(0..300) {
             0..8 => self.story.give_back(actor),
             8..9 => self.introduce(&actor),
-            9 => self.story.add("erase", &actor),
+            9 => self.story.erase(&actor),
             _ => {}
         }
     }

@@ -65,7 +65,7 @@ impl<'a> Story<'a> {
             68..76 => self.follow(actor),
             76..81 => self.introduce(actor),
             81..86 => self.touch_many(actor),
-            86..91 if self.made == Made::Erased => self.add("erase", &actor),
+            86..91 if self.made == Made::Erased => self.erase(&actor),
             91..96 => self.repeat(),
             96..99 => self.err(&actor),
             _ => self.add("post", &actor),
@@ -217,6 +217,24 @@ impl<'a> Story<'a> {
         self.sell(actor);
     }
 
+    pub(super) fn erase(&mut self, actor: &str) {
+        if self.can_be_erased(actor) {
+            self.add("erase", actor);
+        }
+    }
+
+    /// Whether no run of the actor's can have ended in its present life: what was credited to such
+    /// a run stays.
+    fn can_be_erased(&self, actor: &str) -> bool {
+        let bucket = |event: &Event| self.params.bucket(event.time);
+        let own = || self.events.iter().filter(|e| e.actor == actor);
+        let erased = own().filter(|e| e.kind == "erase").last();
+        // What happened just before an erase may arrive after it.
+        let since = erased.map(|erase| bucket(erase) - 1).or_else(|| own().map(bucket).min());
+        let now = self.params.bucket(self.now);
+        since.is_none_or(|since| now - since < self.params.retention_buckets)
+    }
+
     /// An id that was there before, on the same event or another one.
     fn repeat(&mut self) {
         let recent: Vec<&Event> = self.events.iter().rev().take(9).collect();
@@ -232,7 +250,9 @@ impl<'a> Story<'a> {
             _ if self.now - copy.time >= self.params.grace_ms => copy.time = self.now,
             _ => {}
         }
-        self.events.push(copy);
+        if copy.kind != "erase" || self.can_be_erased(&copy.actor) {
+            self.events.push(copy);
+        }
     }
 
     /// What is rejected.
