@@ -40,7 +40,8 @@ pub struct Replay {
     /// Only the first N influencers of a segment.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Names of CSV columns where they differ, such as actor=user,target=author,time=at.
+    /// Names of CSV columns where they differ, such as actor=user,target=author,time=at,
+    /// refers=sale.
     #[arg(long, value_name = "FIELD=COLUMN,…")]
     pub columns: Option<ColumnNames>,
 }

@@ -77,8 +77,11 @@ impl Daemon {
         let (letters, dead_letters) = super::dead_letter::start(config, &registry)?;
         let kafka_metrics = kafka::Metrics::register(&registry, &config.kafka.topics)?;
         let scoring = owner::Metrics::register(&registry, &config.kafka.topics)?;
+        let decoder = Decoder::new(secret(config)?, &config.codes, &config.model.currencies);
+        let decoder = Arc::new(decoder);
+        account.ask(Arc::clone(&decoder));
         let links = owner::Links {
-            decoder: Arc::new(Decoder::new(secret(config)?, &config.codes)),
+            decoder,
             book,
             dead_letters: letters,
             kafka: kafka_metrics.clone(),

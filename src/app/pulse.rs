@@ -133,12 +133,7 @@ impl Beat {
     /// What all shards hold, and what limits took of them.
     #[must_use]
     pub(super) fn usage(&self) -> Usage {
-        self.cuts.iter().fold(Usage::default(), |sum, cut| Usage {
-            actors: sum.actors + cut.usage.actors,
-            entries: sum.entries + cut.usage.entries,
-            slots: sum.slots + cut.usage.slots,
-            ids: sum.ids + cut.usage.ids,
-        })
+        self.cuts.iter().fold(Usage::default(), |sum, cut| sum + cut.usage)
     }
 }
 
@@ -207,12 +202,15 @@ impl Metrics {
 
 /// The stores by their names in metrics and status.
 #[must_use]
-pub(super) fn stores(usage: &Usage) -> [(&'static str, Store); 4] {
+pub(super) fn stores(usage: &Usage) -> [(&'static str, Store); 7] {
     [
         ("actors", usage.actors),
         ("entries", usage.entries),
         ("slots", usage.slots),
         ("ids", usage.ids),
+        ("touches", usage.touches),
+        ("sales", usage.sales),
+        ("waiting", usage.waiting),
     ]
 }
 

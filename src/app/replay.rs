@@ -58,7 +58,8 @@ pub fn replay(config: &Config, arguments: &Replay) -> anyhow::Result<Replayed> {
     });
     let reader = Reader::new(sources.collect(), arguments.columns.clone())?;
     let bar = progress_bar(&reader.progress());
-    let decoder = Decoder::new(super::daemon::secret(config)?, &config.codes);
+    let decoder =
+        Decoder::new(super::daemon::secret(config)?, &config.codes, &config.model.currencies);
     let threads = config.ingest.threads.and_then(|threads| usize::try_from(threads).ok());
     let mut parts = parts(config, threads.unwrap_or_else(super::cores));
     let undecoded = Mutex::new(Rejected::default());

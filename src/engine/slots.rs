@@ -170,10 +170,12 @@ impl Slots {
         }
     }
 
-    /// Retires the slot if nobody holds it and its credit, times `factor`, is a residue.
-    pub(super) fn retire_if_idle(&mut self, slot: u32, factor: f64) {
+    /// Retires the slot if nobody holds it, its credit, times `factor`, is a residue, and no touch
+    /// that is still of use, of the buckets from `touched` on, can be on its influencer.
+    pub(super) fn retire_if_idle(&mut self, slot: u32, factor: f64, touched: u32) {
         let Slot { sums, segment, influencer, holders, changed } = *self.get(slot);
-        let idle = holders == 0 && sums.followers == 0 && sums.are_residues(factor);
+        let idle = holders == 0 && sums.followers == 0 && sums.newest_bucket < touched;
+        let idle = idle && sums.are_residues(factor);
         if segment == SegmentId::NONE || changed || !idle {
             return;
         }
@@ -195,6 +197,7 @@ impl Slots {
                 sums.amplify *= factor;
                 sums.relate *= factor;
                 sums.popularity *= factor;
+                sums.shared *= factor;
             }
         }
     }
@@ -255,6 +258,12 @@ impl Slots {
         prefetch(record);
         prefetch(&record.sums.fans.latest);
         Some(slot)
+    }
+
+    /// The name of an influencer in use.
+    pub(super) fn name_of(&self, influencer: u32) -> &Arc<str> {
+        let record = self.influencers[influencer as usize].as_ref();
+        &record.expect("a number in use must refer to a live influencer").name
     }
 
     fn key_of(&self, influencer: u32) -> Option<AccountKey> {

@@ -68,7 +68,8 @@ pub struct Params {
     pub grace_ms: i64,
     /// Silence, in buckets, after which an actor starts from zero and its segments are forgotten.
     pub retention_buckets: i64,
-    /// Currency code to its rate in the base currency, such as {EUR: 1.08}. Not used yet.
+    /// Currency code to its rate in the base currency, such as {EUR: 1.08}; other currencies
+    /// count 0. Without any, amounts are taken as they come.
     pub currencies: BTreeMap<String, f64>,
     /// How long after a sale a refund takes it back. Not used yet.
     #[schemars(schema_with = "millis")]

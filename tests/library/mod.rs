@@ -69,7 +69,7 @@ impl Pipeline {
         let params = library_params(params.given());
         Self {
             cut,
-            decoder: Decoder::new(Secret::new(42), &codes),
+            decoder: Decoder::new(Secret::new(42), &codes, &params.currencies),
             shards: (0..cut.partitions).map(|_| Shard::new(&params, &limits)).collect(),
             book: ScoreBook::new(&params),
             rejected: BTreeMap::new(),
