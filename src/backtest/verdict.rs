@@ -10,8 +10,9 @@ use super::rivals::Rivalry;
 use crate::campaign::{AccountTruth, Planted, Truth};
 use crate::model::{RateRatio, SegmentStandings, Standing};
 
-/// Conversions of people who acted on an account, from which on it is worth comparing.
-const ENOUGH: u64 = 5;
+/// Conversions to be expected of people who acted on an account, from which on between-person
+/// lift is looked at. Not those that came, of which many would be a choice of large ratios.
+const ENOUGH: f64 = 5.0;
 
 /// A world: what was planted, and what was found.
 #[derive(Clone, Debug, Serialize)]
@@ -57,7 +58,7 @@ pub struct Strangers {
     pub proven: u64,
     /// Of those tested, those whose interval holds 1.
     pub covered: u64,
-    /// By between-person lift: with as many conversions, and those of them called better than 1.
+    /// By between-person lift: with as many conversions expected, and those of them called better than 1.
     pub between_compared: u64,
     pub between_better: u64,
 }
@@ -177,7 +178,7 @@ impl Strangers {
         self.discovered += u64::from(lift.discovered);
         self.proven += u64::from(standing.proven_conversions > 0.0);
         let between = rival.map(|rival| rival.between).unwrap_or_default();
-        if let Some(ratio) = between.ratio.filter(|_| between.exposed_conversions >= ENOUGH) {
+        if let Some(ratio) = between.ratio.filter(|_| between.expected_conversions >= ENOUGH) {
             self.between_compared += 1;
             self.between_better += u64::from(ratio.low > 1.0);
         }

@@ -131,10 +131,14 @@ impl Person {
 
 fn compared(exposed: &[Cell; STRATA], all: &[Cell; STRATA]) -> BetweenPeople {
     let (mut above, mut below, mut variance) = (0.0, 0.0, 0.0);
+    let mut expected_conversions = 0.0;
     for (with, everyone) in exposed.iter().zip(all) {
         let (t1, y1) = (f64::from(with.days), f64::from(with.converted));
         let t = f64::from(everyone.days);
         let (t0, y0) = (t - t1, f64::from(everyone.converted) - y1);
+        if t1 > 0.0 {
+            expected_conversions += t1 * f64::from(everyone.converted) / t;
+        }
         if t1 > 0.0 && t0 > 0.0 {
             above += y1 * t0 / t;
             below += y0 * t1 / t;
@@ -147,5 +151,5 @@ fn compared(exposed: &[Cell; STRATA], all: &[Cell; STRATA]) -> BetweenPeople {
         RateRatio { estimate, low: estimate / wide, high: estimate * wide }
     });
     let exposed_conversions = exposed.iter().map(|cell| u64::from(cell.converted)).sum();
-    BetweenPeople { ratio, exposed_conversions }
+    BetweenPeople { ratio, exposed_conversions, expected_conversions }
 }

@@ -59,6 +59,8 @@ pub struct Rivalry {
 pub struct BetweenPeople {
     pub ratio: Option<RateRatio>,
     pub exposed_conversions: u64,
+    /// As many would be exposed if it made no difference.
+    pub expected_conversions: f64,
 }
 
 impl BetweenPeople {

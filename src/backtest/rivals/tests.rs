@@ -90,6 +90,7 @@ fn people_are_compared_with_others_as_active() {
     let (above, below) = (5.0 / 9.0, 4.0 / 9.0);
     let ratio = x.ratio.unwrap();
     assert_eq!(x.exposed_conversions, 1);
+    assert!((x.expected_conversions - 4.0 * 2.0 / 9.0).abs() < 1e-12);
     assert!((ratio.estimate - above / below).abs() < 1e-12, "{ratio:?}");
     let error = (2.0 * 4.0 * 5.0 / 81.0 / (above * below)).sqrt();
     assert!((ratio.high / ratio.estimate - (1.96 * error).exp()).abs() < 1e-9);
