@@ -9,6 +9,7 @@ pub mod config;
 pub mod model;
 
 pub mod engine;
+pub mod evidence;
 pub mod rank;
 pub mod view;
 

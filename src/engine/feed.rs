@@ -53,26 +53,25 @@ impl Shard {
         let (n, influencer, hint) = on;
         let segment = self.segments.members(act.set)[n];
         self.preserve(act.actor, act.bucket);
-        self.act_on_anyone(act, segment, weight);
-
         let slot = self.slots.open(segment, influencer, hint);
+        let devoted = self.act_on_anyone(act, segment, slot, weight);
+        if let Some(other) = devoted.only().filter(|other| *other != slot) {
+            self.share_credit(act.actor, other);
+        }
+
         let new = Entry::Acted(Acted::new(act.bucket));
         let (block, at, fresh) = self.entry(act, Key::acted(slot), new);
         let Entry::Acted(acted) = self.blocks.entry_mut(block, at) else { return };
         let Gain { credit, first_in_bucket, moved_from } =
             acted.act(side, act.bucket, weight, &self.decay);
-        if fresh {
-            self.slots.hold(slot);
-        }
-        let shared = self.devote(act, segment, slot);
         let now = self.decay.weight(self.newest_bucket());
-        let sums = self.slots.add_to(slot, now);
-        if shared {
-            sums.shared += credit;
-        }
+        let sums = self.slots.add_to(slot, now, fresh);
         match side {
             Side::Amplify => sums.amplify += credit,
             Side::Relate => sums.relate += credit,
+        }
+        if devoted != Devotion::NOBODY && devoted != Devotion::to(slot) {
+            sums.shared += credit;
         }
         let latest = match moved_from {
             _ if fresh => Latest::First,
@@ -82,40 +81,35 @@ impl Shard {
         count_fan(sums, act.bucket, first_in_bucket, latest);
     }
 
-    /// An act as one on anyone: it makes the actor part of the active audience, and exposed.
-    fn act_on_anyone(&mut self, act: Act, segment: SegmentId, weight: Weight) {
-        let exposure = self.segments.exposure();
+    /// An act as one on anyone: it makes the actor part of the active audience, and exposed. Gives
+    /// to whom it was devoted before.
+    fn act_on_anyone(
+        &mut self,
+        act: Act,
+        segment: SegmentId,
+        slot: u32,
+        weight: Weight,
+    ) -> Devotion {
         let member = self.actors.member_mut(act.actor, segment, act.bucket);
-        let first = member.quarters_in(act.bucket) == 0;
-        let gained = member.act(act.bucket, weight, &self.decay);
+        let (gained, first) = member.act(act.bucket, weight, &self.decay);
+        let devoted = member.devote(slot);
         if first {
-            let around = member.acted_around(act.bucket, exposure);
+            let around = member.acted_around(act.bucket, self.segments.exposure());
             self.segments.counts_mut(segment).act(member, act.bucket, around);
         }
         self.segments.add_audience(segment, gained);
+        devoted
     }
 
-    /// Notes whom the actor acts on; whether it acts on others as well in its run. When it begins
-    /// to, the credit that the other account has of it becomes shared.
-    fn devote(&mut self, act: Act, segment: SegmentId, slot: u32) -> bool {
-        let member = self.actors.member_mut(act.actor, segment, act.bucket);
-        let devoted = member.devotion;
-        if devoted == Devotion::SEVERAL {
-            return true;
-        }
-        if devoted == Devotion::NOBODY {
-            member.devotion = Devotion::to(slot);
-        }
-        let Some(other) = devoted.only().filter(|other| *other != slot) else { return false };
-        member.devotion = Devotion::SEVERAL;
-        let block = self.actors.get(act.actor).entries;
-        if let Some(at) = self.blocks.find(block, Key::acted(other), None)
+    /// Counts the credit that an account has of an actor as shared: it now acts on others, too.
+    fn share_credit(&mut self, actor: u32, slot: u32) {
+        let block = self.actors.get(actor).entries;
+        if let Some(at) = self.blocks.find(block, Key::acted(slot), None)
             && let Entry::Acted(acted) = self.blocks.entry(block, at)
         {
             let (amplify, relate) = acted.credit(&self.decay);
-            self.slots.change(other).shared += amplify + relate;
+            self.slots.change(slot).shared += amplify + relate;
         }
-        true
     }
 
     fn touch(&mut self, actor: u32, touch: Touch) {
@@ -143,11 +137,8 @@ impl Shard {
         let (block, at, fresh) = self.entry(act, Key::liked(slot), new);
         let Entry::Liked(run) = self.blocks.entry_mut(block, at) else { return };
         let credit = run.act(act.bucket, weight, &self.decay);
-        if fresh {
-            self.slots.hold(slot);
-        }
         let now = self.decay.weight(self.newest_bucket());
-        self.slots.add_to(slot, now).popularity += credit;
+        self.slots.add_to(slot, now, fresh).popularity += credit;
     }
 
     /// Takes over a follow or unfollow unless a later one is known. At the same time the

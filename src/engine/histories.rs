@@ -66,6 +66,11 @@ impl Closing {
         self.closed.is_none_or(|closed| bucket + self.window > closed)
     }
 
+    /// When the next bucket closes.
+    pub(super) const fn next_ms(&self) -> i64 {
+        self.next_ms
+    }
+
     pub(super) const fn bytes(&self) -> usize {
         self.converters.len() * size_of::<u32>()
     }
@@ -95,6 +100,14 @@ impl Shard {
     pub fn take_histories(&mut self) -> Option<Histories> {
         let finished = |extraction: &mut Extraction| extraction.next >= extraction.end;
         self.closing.extraction.take_if(finished).map(|extraction| extraction.out)
+    }
+
+    /// Follows to the end of all input, `as_of_ms`, and gives the histories as of the last close.
+    pub fn finish(&mut self, as_of_ms: i64) -> Option<Histories> {
+        self.follow(as_of_ms);
+        self.close_anew();
+        while self.extract(usize::MAX) {}
+        self.take_histories()
     }
 
     /// Closes the buckets whose end the watermark has passed by the grace.

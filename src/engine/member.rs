@@ -36,9 +36,13 @@ const _: () = assert!(size_of::<Member>() == 64, "a member must fit a cache line
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Devotion(u32);
 
-/// Buckets around one, a bit each: bit `exposure + d` is `d` buckets after it.
+/// Buckets around one, a nibble each: the lowest bit of nibble `exposure + d` says whether the
+/// bucket `d` after it has an act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Around(u32);
+pub(super) struct Around(u64);
+
+/// The lowest bit of each nibble.
+const LANES: u64 = 0x1111_1111_1111_1111;
 
 impl Devotion {
     pub(super) const NOBODY: Self = Self(u32::MAX);
@@ -75,17 +79,30 @@ impl Member {
         }
     }
 
-    /// Adds an act and gives the credit gained, referred to the landmark.
-    pub(super) fn act(&mut self, bucket: u32, weight: Weight, decay: &Decay) -> f64 {
+    /// Adds an act; gives the credit gained, referred to the landmark, and whether it is the first
+    /// of its bucket.
+    pub(super) fn act(&mut self, bucket: u32, weight: Weight, decay: &Decay) -> (f64, bool) {
         self.advance(bucket, decay);
         let (units, before) = (self.units, self.quarters_in(bucket));
         let after = weight.cap.min(before + weight.counts);
         if after == before {
-            return 0.0;
+            return (0.0, false);
         }
         self.set(bucket, after);
         self.units += f64::from(after - before) * 0.25 * decay.fade(self.bucket - bucket);
-        (decay.credit(self.units) - decay.credit(units)) * decay.weight(self.bucket)
+        let gained = (decay.credit(self.units) - decay.credit(units)) * decay.weight(self.bucket);
+        (gained, before == 0)
+    }
+
+    /// Notes an act on the account of `slot`; gives to whom it was devoted before.
+    pub(super) fn devote(&mut self, slot: u32) -> Devotion {
+        let before = self.devotion;
+        if before == Devotion::NOBODY {
+            self.devotion = Devotion::to(slot);
+        } else if before != Devotion::to(slot) {
+            self.devotion = Devotion::SEVERAL;
+        }
+        before
     }
 
     /// Notes a conversion; false if the bucket had one already.
@@ -127,9 +144,27 @@ impl Member {
 
     /// Buckets with an act, of those at most `exposure` away from `bucket`.
     pub(super) fn acted_around(&self, bucket: u32, exposure: u32) -> Around {
-        let at = |bit: u32| (bucket + bit).checked_sub(exposure);
-        let acted = |bit: &u32| at(*bit).is_some_and(|bucket| self.quarters_in(bucket) > 0);
-        Around((0..=2 * exposure).filter(acted).fold(0, |bits, bit| bits | 1 << bit))
+        let from = bucket.saturating_sub(exposure);
+        let oldest = self.bucket.saturating_sub(HISTORY_BUCKETS - 1);
+        if from > self.bucket {
+            return Around(0);
+        }
+        // Sixteen buckets, a nibble each, from `from` on; some of them are not there.
+        let quarters = self.sixteen(from);
+        let there = ones(self.bucket - from + 1) & !ones(oldest.saturating_sub(from));
+        let acted = quarters | quarters >> 1 | quarters >> 2 | quarters >> 3;
+        let before_time = exposure - (bucket - from);
+        let acted = (acted & LANES & there) << (4 * before_time);
+        Around(acted & ones(2 * exposure + 1))
+    }
+
+    /// The nibbles of sixteen buckets from `bucket` on, the first one lowest.
+    fn sixteen(&self, bucket: u32) -> u64 {
+        let (words, _) = self.quarters.as_chunks::<8>();
+        let at = (bucket % HISTORY_BUCKETS / 16) as usize;
+        let shift = 4 * (bucket % 16);
+        let (low, high) = (u64::from_le_bytes(words[at]), u64::from_le_bytes(words[(at + 1) % 4]));
+        low >> shift | high.checked_shl(64 - shift).unwrap_or_default()
     }
 
     fn set(&mut self, bucket: u32, quarters: u32) {
@@ -159,16 +194,21 @@ impl Member {
 
 impl Around {
     /// Whether one of the `exposure` buckets before the middle has an act.
-    pub(super) const fn exposes_middle(self, exposure: u32) -> bool {
-        self.0 & ((1 << exposure) - 1) != 0
+    pub(super) fn exposes_middle(self, exposure: u32) -> bool {
+        self.0 & ones(exposure) != 0
     }
 
     /// How many buckets after the middle each bucket lies that only an act in the middle exposes.
     pub(super) fn newly_exposed(self, exposure: u32) -> impl Iterator<Item = u32> {
-        let others = self.0 & !(1 << exposure);
-        let exposed = (1..=exposure).fold(0, |exposed, after| exposed | others << after);
-        (1..=exposure).filter(move |after| exposed >> (exposure + after) & 1 == 0)
+        let others = self.0 & !(1 << (4 * exposure));
+        let exposed = (1..=exposure).fold(0, |exposed, after| exposed | others << (4 * after));
+        (1..=exposure).filter(move |after| exposed >> (4 * (exposure + after)) & 1 == 0)
     }
+}
+
+/// The lowest `nibbles` nibbles of a word.
+fn ones(nibbles: u32) -> u64 {
+    if nibbles >= 16 { u64::MAX } else { (1 << (4 * nibbles)) - 1 }
 }
 
 /// A mask whose bit `k` is `newest − k`, turned into one whose bit `k` is `closed − k`.
@@ -213,6 +253,27 @@ mod tests {
         assert!(member.has_converted_in(101) && !member.has_converted_in(102));
         assert!(!member.has_converted_in(104));
         assert_eq!(member.converted_by(300), 0);
+    }
+
+    #[test]
+    fn the_buckets_around_one_are_those_with_an_act() {
+        let decay = Decay::new(&Params::default());
+        let mut member = Member::new(SegmentId::NONE, 0);
+        for bucket in [1, 4, 5, 60, 63, 64, 67, 79, 80, 81, 100, 120, 121] {
+            member.act(bucket, ONE, &decay);
+        }
+        for exposure in 1..=7 {
+            for bucket in 0..140 {
+                let mut expected = 0;
+                for bit in 0..=2 * exposure {
+                    let at = (bucket + bit).checked_sub(exposure);
+                    let acted = at.is_some_and(|at| member.quarters_in(at) > 0);
+                    expected |= u64::from(acted) << (4 * bit);
+                }
+                let around = member.acted_around(bucket, exposure);
+                assert_eq!(around, Around(expected), "bucket {bucket}, exposure {exposure}");
+            }
+        }
     }
 
     #[test]

@@ -84,7 +84,8 @@ impl Shard {
             value: interaction.value,
             id: if is_refund { interaction.refers } else { interaction.id },
         });
-        self.settle();
+        self.is_due(interaction.time_ms.saturating_add(self.terms.grace_ms));
+        self.catch_up();
     }
 
     fn settle_conversion(&mut self, pending: &Pending) {

@@ -4,7 +4,6 @@ use super::actors::Actors;
 use super::attribution::{Ledger, Sales, Terms, Waiting};
 use super::blocks::Blocks;
 use super::decay::Decay;
-use super::entry::bucket_of;
 use super::histories::Closing;
 use super::ids::Ids;
 use super::index::Index;
@@ -16,6 +15,9 @@ use super::sweep::Sweep;
 use super::touches::{Touch, Touches};
 use super::watch::Watch;
 use crate::model::{AccountKey, Batch, Interaction, Params, Reason};
+
+/// Accepted events from one look at the memory to the next.
+const MEMORY_CHECKED_EVERY: u64 = 16;
 
 /// Bounds on what a shard keeps; everything that a bound takes is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,12 @@ pub struct Shard {
     pub(super) closing: Closing,
     memory_bytes: usize,
     newest_ms: Option<i64>,
+    /// The bucket of the newest event scored, 0 before the first.
+    newest_bucket: u32,
+    /// Events accepted, ever.
+    accepted: u64,
+    /// When the next conversion settles or the next bucket closes.
+    due_ms: i64,
     /// Event time up to which nothing is expected any more, the grace apart.
     pub(super) watermark_ms: i64,
 }
@@ -100,6 +108,9 @@ impl Shard {
             closing: Closing::new(params),
             memory_bytes: limits.memory_bytes,
             newest_ms: None,
+            newest_bucket: 0,
+            accepted: 0,
+            due_ms: 0,
             watermark_ms: 0,
         }
     }
@@ -126,16 +137,28 @@ impl Shard {
     /// Takes note that nothing before `watermark_ms` is expected any more: conversions settle and
     /// buckets close. For a shard that is read to its end and whose peers are further.
     pub fn follow(&mut self, watermark_ms: i64) {
-        if watermark_ms > self.watermark_ms {
-            self.watermark_ms = watermark_ms;
+        self.watermark_ms = self.watermark_ms.max(watermark_ms);
+        self.catch_up();
+    }
+
+    /// Does what is due at the watermark.
+    pub(super) fn catch_up(&mut self) {
+        if self.watermark_ms >= self.due_ms {
             self.settle();
             self.close();
+            let settles_ms = self.waiting.next_ms().saturating_add(self.terms.grace_ms);
+            self.due_ms = self.closing.next_ms().min(settles_ms);
         }
     }
 
     /// The bucket of the newest event scored, 0 before the first.
-    pub(super) fn newest_bucket(&self) -> u32 {
-        self.newest_ms.map_or(0, |newest| bucket_of(newest, self.rules.bucket_ms))
+    pub(super) const fn newest_bucket(&self) -> u32 {
+        self.newest_bucket
+    }
+
+    /// Notes that a conversion waits that settles at `time_ms`.
+    pub(super) fn is_due(&mut self, time_ms: i64) {
+        self.due_ms = self.due_ms.min(time_ms);
     }
 
     fn apply_one(
@@ -144,13 +167,14 @@ impl Shard {
         interaction: &Interaction<'_>,
         at: Located,
     ) -> Result<Outcome, Reason> {
-        self.check(interaction)?;
+        let bucket = u32::try_from(interaction.time_ms / self.rules.bucket_ms);
+        let bucket = bucket.unwrap_or(u32::MAX);
+        self.check(interaction, bucket)?;
         let known = at.actor.filter(|actor| self.actors.holds(*actor, interaction.actor));
         let known = known.or_else(|| self.actors.find(interaction.actor));
         let nothing_new = interaction.target.is_none() || at.influencer.is_some();
         self.make_room(known.is_some() && nothing_new)?;
         let known = known.filter(|actor| self.actors.holds(*actor, interaction.actor));
-        let bucket = bucket_of(interaction.time_ms, self.rules.bucket_ms);
         let set = self.set_of(batch, interaction, (known, bucket), at.own_set)?;
         let late = self.newest_ms.is_some_and(|newest| interaction.time_ms < newest);
         self.advance(interaction, bucket);
@@ -168,7 +192,7 @@ impl Shard {
     }
 
     /// The checks of a well-formed interaction, in the order in which reasons take precedence.
-    fn check(&self, interaction: &Interaction<'_>) -> Result<(), Reason> {
+    fn check(&self, interaction: &Interaction<'_>, bucket: u32) -> Result<(), Reason> {
         let kind = interaction.kind;
         let target = interaction.target.as_ref();
         if kind.is_about_another() && target.is_some_and(|t| t.key == interaction.actor) {
@@ -177,9 +201,8 @@ impl Shard {
         if kind.needs_target() && target.is_none() {
             return Err(Reason::MissingField);
         }
-        let bucket = interaction.time_ms / self.rules.bucket_ms;
-        let oldest = i64::from(self.newest_bucket()) - self.rules.ring_buckets;
-        if self.newest_ms.is_some() && bucket <= oldest {
+        let oldest = i64::from(self.newest_bucket) - self.rules.ring_buckets;
+        if self.newest_ms.is_some() && i64::from(bucket) <= oldest {
             return Err(Reason::TooOld);
         }
         if Rules::too_new(interaction.time_ms, interaction.log_time_ms) {
@@ -217,13 +240,15 @@ impl Shard {
     /// Moves time on and remembers the event's id.
     fn advance(&mut self, interaction: &Interaction<'_>, bucket: u32) {
         let newest_ms = self.newest_ms.map_or(interaction.time_ms, |n| n.max(interaction.time_ms));
-        if (self.newest_ms.is_none() || bucket > self.newest_bucket())
-            && let Some(factor) = self.decay.advance(bucket)
-        {
-            self.slots.rescale(factor);
-            self.segments.rescale(factor);
+        if self.newest_ms.is_none() || bucket > self.newest_bucket {
+            self.newest_bucket = bucket;
+            if let Some(factor) = self.decay.advance(bucket) {
+                self.slots.rescale(factor);
+                self.segments.rescale(factor);
+            }
         }
         self.newest_ms = Some(newest_ms);
+        self.accepted += 1;
         self.follow(newest_ms);
         if let Some(id) = interaction.id {
             self.ids.remember(id, interaction.time_ms, newest_ms);
@@ -237,12 +262,18 @@ impl Shard {
     }
 
     /// Makes room under the memory limit; what is new is refused when nothing is left to evict.
+    /// Memory is looked at now and then, by count.
     fn make_room(&mut self, known: bool) -> Result<(), Reason> {
-        if self.bytes() <= self.memory_bytes && self.actors.end() < Index::MAX_RECORDS {
+        let full = self.actors.end() >= Index::MAX_RECORDS;
+        if !full && (!self.accepted.is_multiple_of(MEMORY_CHECKED_EVERY) || !self.is_over()) {
             return Ok(());
         }
         self.evict();
-        if known || self.bytes() <= self.memory_bytes { Ok(()) } else { Err(Reason::StateFull) }
+        if known || !self.is_over() { Ok(()) } else { Err(Reason::StateFull) }
+    }
+
+    fn is_over(&self) -> bool {
+        self.bytes() > self.memory_bytes
     }
 
     fn bytes(&self) -> usize {

@@ -142,18 +142,24 @@ impl Slots {
 
     /// The sums of a slot, to be added to. `now` refers credit of this moment to the landmark:
     /// what is left of long ago goes, as it would have if the slot had been retired.
-    pub(super) fn add_to(&mut self, slot: u32, now: f64) -> &mut Sums {
-        let sums = self.change(slot);
-        sums.drop_residues(RESIDUE * now);
-        sums
+    /// `fresh` says that an entry more refers to the slot.
+    pub(super) fn add_to(&mut self, slot: u32, now: f64, fresh: bool) -> &mut Sums {
+        let record = self.records.record_mut(slot, 0);
+        record.holders += u32::from(fresh);
+        if !record.changed {
+            record.changed = true;
+            self.changed.push(slot);
+        }
+        record.sums.drop_residues(RESIDUE * now);
+        &mut record.sums
     }
 
-    /// Notes that an entry refers to the slot.
+    /// Notes that something refers to the slot.
     pub(super) fn hold(&mut self, slot: u32) {
         self.records.record_mut(slot, 0).holders += 1;
     }
 
-    /// Notes that an entry no longer refers to the slot.
+    /// Notes that something no longer refers to the slot.
     pub(super) fn release(&mut self, slot: u32) {
         self.records.record_mut(slot, 0).holders -= 1;
     }

@@ -45,7 +45,7 @@ pub struct History {
     pub converted: u64,
     /// Capped units of acts on anyone, in quarters, two ages a byte, the younger in the low half.
     pub quarters: [u8; HISTORY / 2],
-    /// Where in the segment's list its acts are.
+    /// Where in the segment's list its acts begin and end, see [`SegmentHistories::acts_of`].
     pub acts: (u32, u32),
 }
 
@@ -54,6 +54,15 @@ pub struct History {
 pub struct Acted {
     pub influencer: u32,
     pub buckets: u64,
+}
+
+impl SegmentHistories {
+    /// The acts of one of the segment's people.
+    #[must_use]
+    pub fn acts_of(&self, person: &History) -> &[Acted] {
+        let (from, to) = person.acts;
+        self.acts.get(from as usize..to as usize).unwrap_or_default()
+    }
 }
 
 impl History {

@@ -105,6 +105,8 @@ impl Pipeline {
     /// What is published by now, in the shape of the reference; `order` has the influencers of
     /// each segment in rank order.
     pub(crate) fn result(&mut self) -> Value {
+        let newest_ms = self.as_of_ms();
+        self.shards.iter_mut().for_each(|shard| shard.follow(newest_ms));
         self.publish();
         for _ in 0..self.shards.len() {
             self.publish();

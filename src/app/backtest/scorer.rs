@@ -4,13 +4,15 @@ use std::borrow::Cow;
 
 use crate::config::Config;
 use crate::engine::{Outcome, Shard};
-use crate::model::{Batch, Interaction, SegmentStandings};
+use crate::evidence::evidence;
+use crate::model::{Batch, Interaction, Params, SegmentStandings};
 use crate::rank::ScoreBook;
 
 /// The engine as `replay` runs it, on one thread, so that it can be read in between.
 pub(super) struct Scorer {
     shard: Shard,
     book: ScoreBook,
+    params: Params,
     outcomes: Vec<Outcome>,
     scored: u64,
 }
@@ -20,6 +22,7 @@ impl Scorer {
         Self {
             shard: Shard::new(&config.model, &config.limits(1)),
             book: ScoreBook::new(&config.model),
+            params: config.model.clone(),
             outcomes: Vec::new(),
             scored: 0,
         }
@@ -41,8 +44,13 @@ impl Scorer {
         }
     }
 
-    /// All standings as of a moment that is not before any event.
+    /// All standings as of a moment that is not before any event, with the evidence of the last
+    /// bucket that has closed.
     pub(super) fn standings(&mut self, as_of_ms: i64) -> Vec<SegmentStandings> {
+        if let Some(newest_ms) = self.shard.newest_ms() {
+            let histories = self.shard.finish(newest_ms);
+            self.book.prove(evidence(&self.params, &histories.iter().collect::<Vec<_>>()));
+        }
         loop {
             self.book.publish(0, &mut self.shard);
             if !self.book.is_unsettled() {

@@ -40,6 +40,11 @@ impl Waiting {
         self.heap.push(Reverse(Ordered { arrived: self.arrived, pending }));
     }
 
+    /// The time of the next one.
+    pub(in crate::engine) fn next_ms(&self) -> i64 {
+        self.heap.peek().map_or(i64::MAX, |Reverse(next)| next.pending.time_ms)
+    }
+
     /// The next one, if its time is not after `until_ms`.
     pub(in crate::engine) fn pop(&mut self, until_ms: i64) -> Option<Pending> {
         let Reverse(next) = self.heap.peek()?;

@@ -1,0 +1,189 @@
+//! The people of a segment who convert, in the order of their keys: whom they are exposed to when,
+//! and the strata in which they can be compared with themselves.
+
+use super::Part;
+use super::level::{Levels, active};
+use super::names::{Names, number};
+use super::window::{Window, ages};
+use crate::model::{AccountKey, Acted, History, Params};
+
+/// People side by side: each has a stretch of `pairs` and one of `strata`.
+#[derive(Default)]
+pub(super) struct People {
+    people: Vec<Person>,
+    pairs: Vec<Pair>,
+    strata: Vec<u64>,
+}
+
+struct Person {
+    converted: u64,
+    pairs_end: u32,
+    strata_end: u32,
+}
+
+/// The buckets in which a person is exposed to an account.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pair {
+    pub account: u32,
+    pub buckets: u64,
+}
+
+/// One person.
+pub(super) struct Exposures<'a> {
+    /// Buckets of the window with a conversion.
+    pub converted: u64,
+    /// In the order of accounts, each of them once.
+    pub pairs: &'a [Pair],
+    /// Buckets of one level in which the person is exposed to anyone: two or more, with a
+    /// conversion among them.
+    pub strata: &'a [u64],
+}
+
+/// An account that people who convert are exposed to. Its number in the segment is its place in
+/// the order of names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Account {
+    pub rank: u32,
+    /// Conversions in exposed buckets.
+    pub conversions: u64,
+    /// Exposed buckets.
+    pub buckets: u64,
+}
+
+/// Gathers people, of one segment after the other.
+pub(super) struct Gatherer<'a> {
+    window: Window,
+    levels: Levels,
+    names: &'a Names<'a>,
+    /// By rank, all zero between segments.
+    tallies: Vec<Account>,
+    /// By rank, of the accounts of one segment.
+    numbers: Vec<u32>,
+}
+
+impl People {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Exposures<'_>> {
+        (0..self.people.len()).map(|place| self.get(place))
+    }
+
+    pub(super) fn get(&self, place: usize) -> Exposures<'_> {
+        let person = &self.people[place];
+        let (pairs, strata) = match place {
+            0 => (0, 0),
+            _ => (self.people[place - 1].pairs_end, self.people[place - 1].strata_end),
+        };
+        Exposures {
+            converted: person.converted,
+            pairs: &self.pairs[pairs as usize..person.pairs_end as usize],
+            strata: &self.strata[strata as usize..person.strata_end as usize],
+        }
+    }
+}
+
+impl<'a> Gatherer<'a> {
+    pub(super) fn new(params: &Params, names: &'a Names<'a>) -> Self {
+        let window = Window::new(params);
+        let levels = Levels::new(params, &window);
+        let (tallies, numbers) = (vec![Account::default(); names.len()], vec![0; names.len()]);
+        Self { window, levels, names, tallies, numbers }
+    }
+
+    pub(super) fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// The people of a segment, and the accounts that they are exposed to.
+    pub(super) fn gather(&mut self, parts: &[Part<'_>]) -> (People, Vec<Account>) {
+        let (mut people, mut ranks) = (People::default(), Vec::new());
+        let mut acted = Vec::new();
+        for (_, part, place) in in_order(parts, &self.window) {
+            let part = &parts[part as usize];
+            let history = &part.histories.people[place as usize];
+            merge(part.histories.acts_of(history), self.names.ranks_of(part.shard), &mut acted);
+            self.add(history, &acted, &mut people);
+            let added = people.get(people.people.len() - 1);
+            for pair in added.pairs {
+                let tally = &mut self.tallies[pair.account as usize];
+                if tally.buckets == 0 {
+                    ranks.push(pair.account);
+                }
+                tally.conversions += u64::from((pair.buckets & added.converted).count_ones());
+                tally.buckets += u64::from(pair.buckets.count_ones());
+            }
+        }
+        let accounts = self.numbered(ranks);
+        for pair in &mut people.pairs {
+            pair.account = self.numbers[pair.account as usize];
+        }
+        (people, accounts)
+    }
+
+    /// Adds a person who acted on these accounts, by rank, in these buckets.
+    fn add(&self, history: &History, acted: &[Pair], people: &mut People) {
+        let mut acts = active(history);
+        for Pair { account, buckets } in acted {
+            acts |= buckets;
+            let exposed = self.window.exposed(*buckets);
+            if exposed != 0 {
+                people.pairs.push(Pair { account: *account, buckets: exposed });
+            }
+        }
+        let converted = self.window.within(history.converted);
+        let exposed = self.window.exposed(acts);
+        let mut left = converted & exposed;
+        if left != 0 {
+            let activity = self.levels.activity(history, acts);
+            while let Some(age) = ages(left).next() {
+                let stratum = self.levels.alike(&activity, age, exposed);
+                left &= !stratum;
+                if stratum.count_ones() >= 2 {
+                    people.strata.push(stratum);
+                }
+            }
+        }
+        people.people.push(Person {
+            converted,
+            pairs_end: number(people.pairs.len()),
+            strata_end: number(people.strata.len()),
+        });
+    }
+
+    /// Numbers the accounts of these ranks, and clears their tallies.
+    fn numbered(&mut self, mut ranks: Vec<u32>) -> Vec<Account> {
+        ranks.sort_unstable();
+        for (number, rank) in (0..).zip(&ranks) {
+            self.numbers[*rank as usize] = number;
+        }
+        let tally = |rank| {
+            let tally = std::mem::take(&mut self.tallies[rank as usize]);
+            Account { rank, ..tally }
+        };
+        ranks.into_iter().map(tally).collect()
+    }
+}
+
+/// Who converted in the window: key, part, place in the part; ordered by key.
+fn in_order(parts: &[Part<'_>], window: &Window) -> Vec<(AccountKey, u32, u32)> {
+    let mut order = Vec::new();
+    for (part, of_part) in (0..).zip(parts) {
+        let people = (0..).zip(&of_part.histories.people);
+        let converted = people.filter(|(_, person)| window.within(person.converted) != 0);
+        order.extend(converted.map(|(place, person)| (person.key, part, place)));
+    }
+    order.sort_unstable();
+    order
+}
+
+/// The acts of a person by the rank of whom they are on, each once.
+fn merge(acts: &[Acted], ranks: &[u32], acted: &mut Vec<Pair>) {
+    acted.clear();
+    acted.extend(
+        acts.iter().map(|on| Pair { account: ranks[on.influencer as usize], buckets: on.buckets }),
+    );
+    acted.sort_unstable_by_key(|pair| pair.account);
+    acted.dedup_by(|next, kept| {
+        let same = next.account == kept.account;
+        kept.buckets |= if same { next.buckets } else { 0 };
+        same
+    });
+}
