@@ -1,18 +1,20 @@
 //! Between-person lift: those who acted on an account beside others who did not, as active, with
 //! as many purchases before; Mantel & Haenszel 1959 over those strata, the variance of Greenland
-//! & Robins 1985. What most tools call uplift.
+//! & Robins 1985. What most tools call uplift. How active somebody is is told as finely as the
+//! model tells it, so that the difference is whom people are compared with.
 
 use super::{BetweenPeople, DAY_MS, Map};
-use crate::model::{AccountKey, RateRatio};
+use crate::model::{AccountKey, Params, RateRatio};
 
 /// Days before a day on which an act makes it exposed, as bits.
 const EXPOSED: u64 = 0b1110;
-/// Days before a day on which acts make somebody as active as others.
-const ACTIVE: u64 = 0b1_1111_1111_1110;
-const ACTIVE_DAYS: usize = 12;
-/// Purchases before: none, one, more.
-const BOUGHT: usize = 3;
-const STRATA: usize = (ACTIVE_DAYS + 1) * BOUGHT;
+/// The same as days, and the days that the level of activity looks back on.
+const EXPOSED_DAYS: usize = 3;
+const LEVEL_DAYS: usize = 12;
+const LEVELS: usize = 9;
+/// Purchases before: none, one, two, more.
+const BOUGHT: usize = 4;
+const STRATA: usize = LEVELS * (EXPOSED_DAYS + 1) * BOUGHT;
 const QUANTILE: f64 = 1.96;
 
 /// People and days of a stratum, and those of them with a conversion.
@@ -22,10 +24,11 @@ struct Cell {
     converted: u32,
 }
 
-/// A person; bit `k` of a mask is `k` days before the open day.
+/// A person; bit `k` of a mask, and place `k` of a list, is `k` days before the open day.
 #[derive(Default)]
 struct Person {
-    acted: u64,
+    /// Units of all acts of a day.
+    units: [f64; LEVEL_DAYS + 1],
     /// By account, the days of acts on it.
     on: Vec<(u32, u64)>,
     converted: u64,
@@ -36,25 +39,31 @@ struct Person {
 pub(super) struct Between {
     /// The open day, since the Unix epoch.
     day: i64,
+    cap: f64,
+    /// What is left of a unit after so many days.
+    fade: [f64; LEVEL_DAYS + 1],
     people: Map<AccountKey, Person>,
     all: [Cell; STRATA],
     exposed: Map<u32, Box<[Cell; STRATA]>>,
 }
 
 impl Between {
-    pub(super) fn new(day: i64) -> Self {
-        Self {
-            day,
-            people: Map::default(),
-            all: [Cell::default(); STRATA],
-            exposed: Map::default(),
+    pub(super) fn new(day: i64, params: &Params) -> Self {
+        let half_life = params.exponent * params.half_life_ms as f64 / DAY_MS as f64;
+        let mut fade = [0.0; LEVEL_DAYS + 1];
+        for (days, left) in fade.iter_mut().enumerate() {
+            *left = (-(days as f64) / half_life).exp2();
         }
+        let (people, exposed) = (Map::default(), Map::default());
+        Self { day, cap: params.cap, fade, people, all: [Cell::default(); STRATA], exposed }
     }
 
-    pub(super) fn act(&mut self, actor: AccountKey, time_ms: i64, account: u32) {
-        let Some(bit) = self.bit(time_ms) else { return };
+    pub(super) fn act(&mut self, actor: AccountKey, time_ms: i64, account: u32, weight: f64) {
+        let Some((age, bit)) = self.age(time_ms) else { return };
         let person = self.people.entry(actor).or_default();
-        person.acted |= bit;
+        if let Some(units) = person.units.get_mut(age) {
+            *units += weight;
+        }
         match person.on.iter_mut().find(|(on, _)| *on == account) {
             Some((_, days)) => *days |= bit,
             None => person.on.push((account, bit)),
@@ -62,7 +71,7 @@ impl Between {
     }
 
     pub(super) fn convert(&mut self, actor: AccountKey, time_ms: i64) {
-        if let Some(bit) = self.bit(time_ms) {
+        if let Some((_, bit)) = self.age(time_ms) {
             self.people.entry(actor).or_default().converted |= bit;
         }
     }
@@ -83,9 +92,9 @@ impl Between {
     }
 
     fn close(&mut self) {
-        for person in self.people.values().filter(|person| person.acted & EXPOSED != 0) {
+        for person in self.people.values() {
+            let Some(stratum) = person.stratum(self.cap, &self.fade) else { continue };
             let converted = u32::from(person.converted & 1 != 0);
-            let stratum = person.stratum();
             let add = |cells: &mut [Cell; STRATA]| {
                 if let Some(cell) = cells.get_mut(stratum) {
                     cell.days += 1;
@@ -94,25 +103,34 @@ impl Between {
             };
             add(&mut self.all);
             for (account, _) in person.on.iter().filter(|(_, days)| days & EXPOSED != 0) {
-                add(self
-                    .exposed
-                    .entry(*account)
-                    .or_insert_with(|| [Cell::default(); STRATA].into()));
+                let nothing = || [Cell::default(); STRATA].into();
+                add(self.exposed.entry(*account).or_insert_with(nothing));
             }
         }
     }
 
-    /// The bit of a moment; nothing for what lies before all that is kept.
-    fn bit(&self, time_ms: i64) -> Option<u64> {
-        let age = self.day - time_ms.div_euclid(DAY_MS);
-        1_u64.checked_shl(u32::try_from(age.max(0)).ok()?)
+    /// How many days ago a moment is, and the bit of that day; nothing for what lies before all
+    /// that is kept.
+    fn age(&self, time_ms: i64) -> Option<(usize, u64)> {
+        let age = u32::try_from((self.day - time_ms.div_euclid(DAY_MS)).max(0)).ok()?;
+        Some((age as usize, 1_u64.checked_shl(age)?))
     }
 }
 
 impl Person {
-    fn stratum(&self) -> usize {
-        let active = (self.acted & ACTIVE).count_ones() as usize;
-        active * BOUGHT + self.bought_before.min(BOUGHT - 1)
+    /// Where it belongs on the open day; nothing if it has not acted on anyone in the days before.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a level of at most a few dozen"
+    )]
+    fn stratum(&self, cap: f64, fade: &[f64; LEVEL_DAYS + 1]) -> Option<usize> {
+        let before = || self.units.iter().zip(fade).skip(1);
+        let recent = before().take(EXPOSED_DAYS).filter(|(units, _)| **units > 0.0).count();
+        let faded: f64 = before().map(|(units, left)| units.min(cap) * left).sum();
+        let level = ((2.0 * (1.0 + faded).log2() + 1e-9) as usize).min(LEVELS - 1);
+        let bought = self.bought_before.min(BOUGHT - 1);
+        (recent > 0).then_some((level * (EXPOSED_DAYS + 1) + recent) * BOUGHT + bought)
     }
 
     /// Goes on to the next day; whether there is still something to remember. Who bought is
@@ -120,12 +138,15 @@ impl Person {
     fn pass_a_day(&mut self) -> bool {
         self.bought_before += usize::from(self.converted & 1 != 0);
         self.converted <<= 1;
-        self.acted <<= 1;
+        self.units.rotate_right(1);
+        if let Some(today) = self.units.first_mut() {
+            *today = 0.0;
+        }
         self.on.retain_mut(|(_, days)| {
             *days <<= 1;
-            *days & (ACTIVE | 1) != 0
+            *days & (EXPOSED | 1) != 0
         });
-        self.acted & (ACTIVE | 1) != 0 || self.bought_before > 0
+        self.units.iter().any(|units| *units > 0.0) || self.bought_before > 0
     }
 }
 

@@ -176,7 +176,7 @@ impl Rivals {
             name: Arc::clone(&name),
             counts: Fading::new(self.params.half_life_ms),
             touches: LastTouch::default(),
-            between: Between::new(self.day.unwrap_or_default()),
+            between: Between::new(self.day.unwrap_or_default(), &self.params),
             fans: HashSet::default(),
         });
         self.by_segment.insert(name, at);
@@ -201,7 +201,7 @@ impl Segment {
             (_, Some(account)) if is_act => {
                 self.counts.add(account, event.time_ms, weight);
                 self.touches.touch(event.actor, event.time_ms, account);
-                self.between.act(event.actor, event.time_ms, account);
+                self.between.act(event.actor, event.time_ms, account, weight);
                 self.fans.insert((account, event.actor));
             }
             _ => {}
