@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::interval::{Estimate, mean, ratio, wilson};
-use super::method::Method;
-use super::order::{ndcg, pairs};
-use super::verdict::{Case, Ring, Strangers, Verdict};
+use crate::backtest::interval::{Estimate, mean, ratio, wilson};
+use crate::backtest::method::Method;
+use crate::backtest::order::{ndcg, pairs};
+use crate::backtest::verdict::{Case, Ring, Strangers, Verdict};
 
 const CELEBRITY: &str = "celebrity";
 /// Places that count, as for forecasts.
@@ -258,3 +258,6 @@ fn comes_first(method: Method, cases: &[&Case]) -> bool {
 fn count<'a>(cases: impl Iterator<Item = &'a &'a Case>, is: impl Fn(&Case) -> bool) -> u64 {
     cases.filter(|case| is(case)).count() as u64
 }
+
+#[cfg(test)]
+mod tests;
