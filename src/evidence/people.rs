@@ -2,13 +2,13 @@
 //! and the strata in which they can be compared with themselves.
 
 use super::Part;
+use super::ahead::{AHEAD, ahead};
 use super::level::{Levels, active};
 use super::names::{Names, number};
 use super::window::{Window, ages};
 use crate::model::{AccountKey, Acted, History, Params};
 
 /// People side by side: each has a stretch of `pairs` and one of `strata`.
-#[derive(Default)]
 pub(super) struct People {
     people: Vec<Person>,
     pairs: Vec<Pair>,
@@ -62,6 +62,14 @@ pub(super) struct Gatherer<'a> {
 }
 
 impl People {
+    fn with_room(parts: &[Part<'_>], people: usize) -> Self {
+        Self {
+            people: Vec::with_capacity(people),
+            pairs: Vec::with_capacity(parts.iter().map(|part| part.histories.acts.len()).sum()),
+            strata: Vec::new(),
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = Exposures<'_>> {
         (0..self.people.len()).map(|place| self.get(place))
     }
@@ -94,21 +102,15 @@ impl<'a> Gatherer<'a> {
 
     /// The people of a segment, and the accounts that they are exposed to.
     pub(super) fn gather(&mut self, parts: &[Part<'_>]) -> (People, Vec<Account>) {
-        let (mut people, mut ranks) = (People::default(), Vec::new());
-        let mut acted = Vec::new();
-        for (_, part, place) in in_order(parts, &self.window) {
-            let part = &parts[part as usize];
-            let history = &part.histories.people[place as usize];
-            merge(part.histories.acts_of(history), self.names.ranks_of(part.shard), &mut acted);
-            self.add(history, &acted, &mut people);
-            let added = people.get(people.people.len() - 1);
-            for pair in added.pairs {
-                let tally = &mut self.tallies[pair.account as usize];
-                if tally.buckets == 0 {
-                    ranks.push(pair.account);
-                }
-                tally.conversions += u64::from((pair.buckets & added.converted).count_ones());
-                tally.buckets += u64::from(pair.buckets.count_ones());
+        let order = in_order(parts, &self.window);
+        let mut people = People::with_room(parts, order.len());
+        let (mut ranks, mut acted) = (Vec::new(), Vec::new());
+        for chunk in order.chunks(AHEAD) {
+            fetch(parts, chunk);
+            for (part, history) in chunk.iter().map(|who| who.found(parts)) {
+                merge(part.histories.acts_of(history), self.names.ranks_of(part.shard), &mut acted);
+                self.add(history, &acted, &mut people);
+                self.tally(&people.get(people.people.len() - 1), &mut ranks);
             }
         }
         let accounts = self.numbered(ranks);
@@ -148,6 +150,18 @@ impl<'a> Gatherer<'a> {
         });
     }
 
+    /// Counts what a person adds to each account, and collects the ranks of those met first.
+    fn tally(&mut self, person: &Exposures<'_>, ranks: &mut Vec<u32>) {
+        for pair in person.pairs {
+            let tally = &mut self.tallies[pair.account as usize];
+            if tally.buckets == 0 {
+                ranks.push(pair.account);
+            }
+            tally.conversions += u64::from((pair.buckets & person.converted).count_ones());
+            tally.buckets += u64::from(pair.buckets.count_ones());
+        }
+    }
+
     /// Numbers the accounts of these ranks, and clears their tallies.
     fn numbered(&mut self, mut ranks: Vec<u32>) -> Vec<Account> {
         ranks.sort_unstable();
@@ -162,16 +176,42 @@ impl<'a> Gatherer<'a> {
     }
 }
 
-/// Who converted in the window: key, part, place in the part; ordered by key.
-fn in_order(parts: &[Part<'_>], window: &Window) -> Vec<(AccountKey, u32, u32)> {
+/// Where a person is found.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Who {
+    key: AccountKey,
+    part: u32,
+    place: u32,
+}
+
+impl Who {
+    fn found<'a>(&self, parts: &[Part<'a>]) -> (Part<'a>, &'a History) {
+        let part = parts[self.part as usize];
+        (part, &part.histories.people[self.place as usize])
+    }
+}
+
+/// Who converted in the window, in the order of their keys.
+fn in_order(parts: &[Part<'_>], window: &Window) -> Vec<Who> {
     let mut order = Vec::new();
     for (part, of_part) in (0..).zip(parts) {
         let people = (0..).zip(&of_part.histories.people);
         let converted = people.filter(|(_, person)| window.within(person.converted) != 0);
-        order.extend(converted.map(|(place, person)| (person.key, part, place)));
+        order.extend(converted.map(|(place, person)| Who { key: person.key, part, place }));
     }
     order.sort_unstable();
     order
+}
+
+/// Loads the histories of people, who lie in another order, and then their acts.
+fn fetch(parts: &[Part<'_>], people: &[Who]) {
+    let found = || people.iter().map(|who| who.found(parts));
+    ahead(found().map(|(_, history)| history.key.0 ^ u64::from(history.acts.0)));
+    ahead(found().map(|(part, history)| {
+        // One in each line of memory.
+        let acts = part.histories.acts_of(history).iter().step_by(64 / size_of::<Acted>());
+        acts.fold(0, |all, acted| all ^ acted.buckets)
+    }));
 }
 
 /// The acts of a person by the rank of whom they are on, each once.
