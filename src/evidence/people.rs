@@ -70,6 +70,18 @@ impl People {
         }
     }
 
+    /// People with these exposures, and nothing else.
+    #[cfg(test)]
+    pub(super) fn exposed(people: impl Iterator<Item = Vec<Pair>>) -> Self {
+        let mut made = Self { people: Vec::new(), pairs: Vec::new(), strata: Vec::new() };
+        for pairs in people {
+            made.pairs.extend(pairs);
+            let pairs_end = number(made.pairs.len());
+            made.people.push(Person { converted: 0, pairs_end, strata_end: 0 });
+        }
+        made
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = Exposures<'_>> {
         (0..self.people.len()).map(|place| self.get(place))
     }
@@ -226,4 +238,118 @@ fn merge(acts: &[Acted], ranks: &[u32], acted: &mut Vec<Pair>) {
         kept.buckets |= if same { next.buckets } else { 0 };
         same
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{HISTORY, Histories, SegmentHistories};
+
+    /// What a person did: key, buckets with conversions, buckets with acts by influencer.
+    type Did<'a> = (u64, &'a [usize], &'a [(u32, &'a [usize])]);
+
+    fn mask(ages: &[usize]) -> u64 {
+        ages.iter().fold(0, |mask, age| mask | 1 << age)
+    }
+
+    fn shard(names: &[&str], people: &[Did<'_>]) -> Histories {
+        let mut segment = SegmentHistories {
+            segment: "s".into(),
+            exposed: [0; HISTORY],
+            exposed_converted: [0; HISTORY],
+            converted: [0; HISTORY],
+            people: Vec::new(),
+            acts: Vec::new(),
+        };
+        for (key, converted, acts) in people {
+            let from = number(segment.acts.len());
+            let mut quarters = [0_u8; HISTORY / 2];
+            for (influencer, ages) in *acts {
+                segment.acts.push(Acted { influencer: *influencer, buckets: mask(ages) });
+                for age in *ages {
+                    // One act of a unit in each bucket, on whomever.
+                    quarters[age / 2] |= 4 << (4 * (age % 2));
+                }
+            }
+            segment.people.push(History {
+                key: AccountKey(*key),
+                converted: mask(converted),
+                quarters,
+                acts: (from, number(segment.acts.len())),
+            });
+        }
+        let influencers = names.iter().map(|name| (*name).into()).collect();
+        Histories { closed: 100, segments: vec![segment], influencers }
+    }
+
+    fn gathered(shards: &[Histories]) -> (People, Vec<Account>) {
+        let shards: Vec<&Histories> = shards.iter().collect();
+        let names = Names::merged(&shards);
+        let parts: Vec<_> = (0..)
+            .zip(&shards)
+            .map(|(shard, of)| Part { shard, histories: &of.segments[0] })
+            .collect();
+        let mut gatherer = Gatherer::new(&Params::default(), &names);
+        let found = gatherer.gather(&parts);
+        // The next segment starts with nothing.
+        assert!(gatherer.tallies.iter().all(|tally| *tally == Account::default()));
+        found
+    }
+
+    #[test]
+    fn people_come_by_key_and_accounts_by_name() {
+        let one = shard(&["zoe", "eve"], &[(7, &[0], &[(0, &[2]), (1, &[3])])]);
+        let two = shard(&["eve", "ada"], &[(9, &[3], &[(1, &[4])]), (5, &[9], &[(0, &[20])])]);
+        let (people, accounts) = gathered(&[one, two]);
+        let found: Vec<_> = people.iter().map(|person| (person.converted, person.pairs)).collect();
+        let pair = |account, ages: &[usize]| Pair { account, buckets: mask(ages) };
+        assert_eq!(
+            found,
+            [
+                (1 << 9, &[pair(1, &[17, 18, 19])][..]),
+                (1, &[pair(1, &[0, 1, 2]), pair(2, &[0, 1])]),
+                (1 << 3, &[pair(0, &[1, 2, 3])]),
+            ]
+        );
+        let account = |rank, conversions, buckets| Account { rank, conversions, buckets };
+        assert_eq!(accounts, [account(0, 1, 3), account(1, 1, 6), account(2, 1, 2)]);
+    }
+
+    #[test]
+    fn strata_hold_a_conversion_and_buckets_to_compare_it_with() {
+        let after = |act: usize| 0b111 << (act - 3);
+        let alike = after(10) | after(20) | after(30);
+        // (conversions, acts, strata)
+        let cases: [(&[usize], &[usize], &[u64]); 6] = [
+            // The level is the same after each act.
+            (&[19], &[10, 20, 30], &[alike]),
+            (&[7, 19, 18], &[10, 20, 30], &[alike]),
+            // After two acts it is another, but not before the second of them.
+            (&[9, 28], &[10, 29, 30], &[after(10) | 1 << 29, 0b11 << 27]),
+            // A conversion that is not exposed, or in the bucket of an act only.
+            (&[15], &[10, 20, 30], &[]),
+            (&[20], &[10, 20, 30], &[]),
+            // A single bucket of its level.
+            (&[27], &[28, 30], &[]),
+        ];
+        for (converted, acts, strata) in cases {
+            let (people, _) = gathered(&[shard(&["eve"], &[(1, converted, &[(0, acts)])])]);
+            assert_eq!(people.get(0).strata, strata, "{converted:?} {acts:?}");
+        }
+    }
+
+    #[test]
+    fn who_converted_before_the_window_is_left_out() {
+        let (people, accounts) = gathered(&[shard(&["eve"], &[(1, &[49], &[(0, &[50])])])]);
+        assert_eq!((people.iter().count(), accounts.len()), (0, 0));
+    }
+
+    #[test]
+    fn units_without_an_account_expose_to_anyone() {
+        let mut histories = shard(&["eve"], &[(1, &[19], &[(0, &[20])])]);
+        // An account that is kept no more was acted on at 30.
+        histories.segments[0].people[0].quarters[15] |= 4;
+        let (people, _) = gathered(&[histories]);
+        assert_eq!(people.get(0).strata, [0b111 << 17 | 0b111 << 27]);
+    }
 }

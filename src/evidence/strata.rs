@@ -192,3 +192,70 @@ impl<'a> Builder<'a> {
 fn small(count: usize) -> u8 {
     u8::try_from(count).expect("a stratum must have at most as many buckets as a history")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stratum(buckets: u64, pairs: &[u64]) -> (u64, Vec<Pair>) {
+        let pairs = (0..).zip(pairs).map(|(account, buckets)| Pair { account, buckets: *buckets });
+        (buckets, pairs.collect())
+    }
+
+    #[test]
+    fn cells_are_the_buckets_with_the_same_exposures() {
+        let cases: [(u64, &[u64], &[u64]); 4] = [
+            (0b1111, &[0b0011], &[0b0011, 0b1100]),
+            (0b1111, &[0b0011, 0b0110], &[0b0001, 0b0010, 0b0100, 0b1000]),
+            // Not only neighbours have the same.
+            (0b11_1111, &[0b01_0001], &[0b01_0001, 0b10_1110]),
+            (0b1111, &[0b1111], &[0b1111]),
+        ];
+        for (buckets, pairs, expected) in cases {
+            let (buckets, present) = stratum(buckets, pairs);
+            let mut cells = vec![7];
+            Stratum { buckets, converted: 0, present: &present }.divide(&mut cells);
+            cells.sort_unstable();
+            assert_eq!(cells, expected);
+        }
+    }
+
+    /// A table of one stratum, of buckets 4 to 7 with paces 10, 20, 40, 80 and a conversion in 4.
+    fn strata<T: Times>(pairs: &[u64]) -> (Vec<f64>, Vec<u32>, Vec<Item>) {
+        let mut paces = [0.0; 64];
+        paces[4..8].copy_from_slice(&[10.0, 20.0, 40.0, 80.0]);
+        let mut builder = Builder::new(pairs.len(), &paces);
+        let (buckets, present) = stratum(0xf0, pairs);
+        let stratum = Stratum { buckets, converted: 0b1_0011, present: &present };
+        builder.count::<T>(&stratum);
+        builder.make_room();
+        builder.add::<T>(&stratum);
+        let times = builder.times.clone();
+        let Strata { starts, items, .. } = builder.strata::<T>();
+        (times, starts, items)
+    }
+
+    #[test]
+    fn an_item_has_the_conversions_of_both_sides() {
+        let item = |exposed, cells, converted| Item { exposed, first: 0, cells, converted };
+        let pairs = [0x30, 0xf0, 0xc0];
+        let (times, starts, items) = strata::<Sparse>(&pairs);
+        assert_eq!(times, [30.0, 120.0, 0.0, 0.0]);
+        assert_eq!(starts, [0, 1, 1, 2]);
+        assert_eq!(items, [item(0b01, 4, (1, 0)), item(0b10, 4, (0, 1))]);
+
+        // With limits, who is there throughout counts.
+        let (times, starts, items) = strata::<Crowded>(&pairs);
+        assert_eq!(times, [30.0, 120.0]);
+        assert_eq!(starts, [0, 1, 2, 3]);
+        assert_eq!(items, [item(0b01, 2, (1, 0)), item(0b11, 2, (1, 0)), item(0b10, 2, (0, 1))]);
+    }
+
+    #[test]
+    fn a_stratum_without_contrast_is_left_out() {
+        for pairs in [&[0xf0][..], &[0xf0, 0xf0], &[]] {
+            assert_eq!(strata::<Sparse>(pairs).2, []);
+            assert_eq!(strata::<Crowded>(pairs), (vec![], vec![0; pairs.len() + 1], vec![]));
+        }
+    }
+}

@@ -158,3 +158,70 @@ fn within_limits(product: f64) -> f64 {
     let limit = PRODUCT_MAX.ln();
     product.clamp(-limit, limit).exp()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All of `cells` cells.
+    fn item(exposed: u64, cells: u8) -> Item {
+        Item { exposed, first: 0, cells, converted: (0, 0) }
+    }
+
+    fn close((a, b): (f64, f64), (c, d): (f64, f64)) -> bool {
+        (a / c - 1.0).abs() < 1e-12 && (b / d - 1.0).abs() < 1e-12
+    }
+
+    fn check<T: Times>() {
+        let mut times = T::new(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]);
+        let (one, other) = (item(0b1010_0110, 8), item(0b0000_1111, 8));
+        let none = Effect::NONE;
+        assert!(close(times.split(&one, none), (166.0, 89.0)));
+
+        // Another's effect counts on the cells it is exposed in, on either side.
+        let three = Effect::of(3.0);
+        times.change(&other, none, three);
+        assert!(close(times.split(&one, none), (6.0 * 3.0 + 160.0, 9.0 * 3.0 + 80.0)));
+        // One's own does not.
+        assert!(close(times.split(&other, three), (15.0, 240.0)));
+
+        times.change(&other, three, Effect::of(0.5));
+        assert!(close(times.split(&one, none), (6.0 * 0.5 + 160.0, 9.0 * 0.5 + 80.0)));
+        times.change(&other, Effect::of(0.5), none);
+        assert!(close(times.split(&one, none), (166.0, 89.0)));
+    }
+
+    #[test]
+    fn effects_change_the_times_of_others() {
+        check::<Sparse>();
+        check::<Crowded>();
+    }
+
+    #[test]
+    fn products_stay_within_limits() {
+        for (ratio, limit) in [(1e60, 1e100), (1e-60, 1e-100)] {
+            let mut times = Crowded::new(vec![2.0, 4.0]);
+            let effect = Effect::of(ratio);
+            let both = item(0b11, 2);
+            times.change(&both, Effect::NONE, effect);
+            times.change(&item(0b01, 2), Effect::NONE, effect);
+            let first = item(0b01, 2);
+            // Of two, one is left when the own is taken out.
+            assert!(close(times.split(&first, effect), (2.0 * ratio, 4.0 * ratio)));
+            // Of an account without effect, both count, up to the limit.
+            assert!(close(times.split(&first, Effect::NONE), (2.0 * limit, 4.0 * ratio)));
+            // The limit holds the product of the others, so that nothing is lost on the way back.
+            times.change(&first, effect, Effect::NONE);
+            assert!(close(times.split(&first, Effect::NONE), (2.0 * ratio, 4.0 * ratio)));
+        }
+    }
+
+    #[test]
+    fn sparse_strata_hold_moderate_effects_only() {
+        for (ratio, moderate) in
+            [(1.0, true), (1e4, true), (1e-4, true), (2e4, false), (5e-5, false)]
+        {
+            assert_eq!(Effect::of(ratio).is_moderate(), moderate, "{ratio}");
+        }
+    }
+}

@@ -64,11 +64,13 @@ fn constants_other_than_the_defaults() {
     let cases = [
         params(|p| p.exposure_buckets = 1),
         params(|p| p.exposure_buckets = 7),
-        params(|p| (p.evidence_buckets, p.level_buckets) = (60, 1)),
+        params(|p| (p.evidence_buckets, p.level_buckets) = (58, 1)),
         params(|p| (p.evidence_buckets, p.level_buckets) = (30, 31)),
         params(|p| p.evidence_buckets = 20),
         params(|p| p.half_life_ms *= 9),
-        params(|p| (p.bucket_ms, p.exponent) = (3_600_000, 0.8)),
+        // Units halve in 7 buckets, but for the last bit: levels are passed from below.
+        params(|p| (p.half_life_ms, p.exponent) = (10 * p.bucket_ms, 0.7)),
+        params(|p| (p.bucket_ms, p.lookback_ms, p.exponent) = (3_600_000, 1, 0.8)),
         params(|p| p.pace_conversions = 0.01),
         params(|p| p.joint_passes = 1),
         params(|p| p.joint_passes = 9),
@@ -84,7 +86,8 @@ fn constants_other_than_the_defaults() {
 #[test]
 fn two_who_cannot_be_told_apart() {
     for (seed, often) in (0..).zip([1.0, 1.0, 0.97, 0.97, 0.85]) {
-        let world = World { seed, twin: Some(often), ..World::default() };
+        let effects = vec![4.0, 1.0, 0.5, 2.0];
+        let world = World { seed, effects, twin: Some(often), ..World::default() };
         let entangled = usize::from(often > 0.9);
         check(&world, &Seen { established: 1, entangled, ..Seen::default() });
     }
@@ -106,8 +109,13 @@ fn strata_of_as_many_accounts_as_are_few() {
     // Of 36 accounts, about two thirds are present in a stratum.
     let effects = (0..36).map(|n| [1.0, 1.3, 0.8][n % 3]).collect();
     for seed in 0..3 {
-        let world =
-            World { seed, effects: Vec::clone(&effects), fans: 0.9, acts: 0.06, ..World::default() };
+        let world = World {
+            seed,
+            effects: Vec::clone(&effects),
+            fans: 0.9,
+            acts: 0.06,
+            ..World::default()
+        };
         check(&world, &Seen { established: 5, tested: 30, ..Seen::default() });
     }
 }

@@ -95,7 +95,8 @@ impl World {
                     Some(often) => person.acts[0] >> age & 1 == 1 && random.random_bool(often),
                     None => fan[influencer] && random.random_bool(often),
                 };
-                let acts = acts && (influencer > 0 || self.quiet == 0 || self.quiet << 1 >> age & 1 == 1);
+                let acts =
+                    acts && (influencer > 0 || self.quiet == 0 || self.quiet << 1 >> age & 1 == 1);
                 if acts {
                     person.acts[influencer] |= 1 << age;
                     let weight = random.random_range(1..=6_u8);
