@@ -28,7 +28,7 @@ fn events(tail: &str) -> Vec<String> {
 }
 
 fn decode(c: &mut Criterion) {
-    let decoder = Decoder::new(Secret::new(1), &BTreeMap::new());
+    let decoder = Decoder::new(Secret::new(1), &BTreeMap::new(), &BTreeMap::new());
     let mut group = c.benchmark_group("decode");
     group.throughput(Throughput::Elements(u64::from(EVENTS)));
     // The second is what any field that the scanner does not know costs.

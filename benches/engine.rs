@@ -85,7 +85,7 @@ fn run(name: &str, load: &Load) {
 
 /// Feeds the load and gives the CPU time that applying it took.
 fn feed(shard: &mut Shard, load: &Load) -> Duration {
-    let decoder = Decoder::new(Secret::new(7), &BTreeMap::new());
+    let decoder = Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new());
     let mut events = load.clone().generate();
     let mut spent = Duration::ZERO;
     loop {

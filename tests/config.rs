@@ -148,6 +148,14 @@ const WRONG_FILES: &[(&str, &str)] = &[
         "model:\n  points:\n    amplify: 90\n",
         "sillage.yaml:2: model.points: a sum of 160 is not allowed, it must be a sum of at most 100",
     ),
+    (
+        "model:\n  segments:\n    vip:\n      half_saturation: {convert: 0}\n",
+        "sillage.yaml:4: model.segments.vip.half_saturation.convert: 0 is not allowed, it must be from 0.000001 to 1000000",
+    ),
+    (
+        "model:\n  segments: {vip: {half_saturation: {converts: 1}}}\n",
+        "sillage.yaml:2: model.segments.vip.half_saturation.converts: there is no such key, did you mean convert?",
+    ),
     // The way in and the way out.
     (
         "kafka:\n  broker: x\n",

@@ -18,6 +18,11 @@ const PIPELINE: Section = Section {
         &counter("sillage_events_rejected_total", &["reason"], "Records not scored."),
         &counter("sillage_events_late_total", &[], "Events scored behind a newer one."),
         &counter(
+            "sillage_unpriced_values_total",
+            &[],
+            "Amounts in a currency without a rate, which count 0.",
+        ),
+        &counter(
             "sillage_unkeyed_records_total",
             TOPIC,
             "Events whose record is not keyed by their actor, so that sums may be wrong.",

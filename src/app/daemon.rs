@@ -17,6 +17,7 @@ use super::owner::{self, Owners};
 use super::pulse::{Beat, Pulse};
 use super::signals::Signals;
 use super::status::Account;
+use super::witness::{Desk, Witness};
 use crate::clock;
 use crate::config::Config;
 use crate::ingest::dead_letter::Writer;
@@ -48,6 +49,7 @@ pub(super) struct Daemon {
     consumer: kafka::Consumer,
     dead_letters: Writer,
     pulse: Pulse,
+    witness: Witness,
     interval: Duration,
 }
 
@@ -77,9 +79,16 @@ impl Daemon {
         let (letters, dead_letters) = super::dead_letter::start(config, &registry)?;
         let kafka_metrics = kafka::Metrics::register(&registry, &config.kafka.topics)?;
         let scoring = owner::Metrics::register(&registry, &config.kafka.topics)?;
+        let decoder = Decoder::new(secret(config)?, &config.codes, &config.model.currencies);
+        let decoder = Arc::new(decoder);
+        account.ask(Arc::clone(&decoder));
+        let desk = Desk::default();
+        let proving = Arc::clone(&book);
+        let witness = Witness::start(desk.clone(), &config.model, proving, &registry)?;
         let links = owner::Links {
-            decoder: Arc::new(Decoder::new(secret(config)?, &config.codes)),
+            decoder,
             book,
+            desk,
             dead_letters: letters,
             kafka: kafka_metrics.clone(),
             metrics: scoring.clone(),
@@ -102,6 +111,7 @@ impl Daemon {
             consumer,
             dead_letters,
             pulse,
+            witness,
             interval,
         })
     }
@@ -136,6 +146,7 @@ impl Daemon {
             next = (next + self.interval).max(now);
             let beat = self.pulse.beat(&self.owners);
             self.server.exposition().observe(self.views.current());
+            self.witness.look(&beat.cuts);
             self.judge(&beat);
             let enough = enough(&beat);
             self.account.tell(beat);
@@ -189,6 +200,9 @@ impl Daemon {
         }
         if !self.server.is_running() {
             bail!("the server ended by itself");
+        }
+        if !self.witness.is_alive() {
+            bail!("the thread that computes lift panicked");
         }
         if !self.dead_letters.is_alive() {
             bail!("the thread that writes dead letters panicked");

@@ -29,6 +29,8 @@ pub(super) struct Pulse {
     views: Views,
     clock: ViewClock,
     sequence: u64,
+    /// The largest event time over the owned shards.
+    newest_ms: Option<i64>,
     /// Partitions that were read to their ends since they were assigned.
     restored: BTreeSet<i32>,
     metrics: Metrics,
@@ -61,7 +63,15 @@ impl Pulse {
         state_limit_bytes: u64,
     ) -> prometheus::Result<Self> {
         let metrics = Metrics::register(registry, state_limit_bytes)?;
-        Ok(Self { book, views, clock, sequence: 0, restored: BTreeSet::new(), metrics })
+        Ok(Self {
+            book,
+            views,
+            clock,
+            sequence: 0,
+            newest_ms: None,
+            restored: BTreeSet::new(),
+            metrics,
+        })
     }
 
     /// Has every shard publish and draws the next picture.
@@ -89,11 +99,11 @@ impl Pulse {
 
     /// A second round tells of the own acts of influencers that another shard named in the first.
     fn publish(&self, owners: &Owners) -> Vec<Cut> {
-        let cuts = owners.tick(deadline());
+        let cuts = owners.tick(self.newest_ms, deadline());
         if !self.book.is_unsettled() || owners.stalled().is_some() {
             return cuts;
         }
-        let mut again = owners.tick(deadline());
+        let mut again = owners.tick(self.newest_ms, deadline());
         for cut in &mut again {
             let before = cuts.iter().find(|before| before.partition == cut.partition);
             let fetched = before.and_then(|before| before.fetched_since);
@@ -103,7 +113,8 @@ impl Pulse {
     }
 
     fn draw(&mut self, cuts: &[Cut]) {
-        let newest_ms = cuts.iter().filter_map(|cut| cut.newest_ms).max().unwrap_or_default();
+        self.newest_ms = cuts.iter().filter_map(|cut| cut.newest_ms).max();
+        let newest_ms = self.newest_ms.unwrap_or_default();
         let at_end = !cuts.is_empty() && cuts.iter().all(|cut| cut.caught_up);
         let as_of_ms = match self.clock {
             ViewClock::Wall if at_end && newest_ms > 0 => newest_ms.max(clock::wall_ms()),
@@ -111,7 +122,13 @@ impl Pulse {
         };
         self.sequence += 1;
         let segments = self.book.standings(as_of_ms);
-        self.views.publish(View { sequence: self.sequence, as_of_ms, complete: true, segments });
+        self.views.publish(View {
+            sequence: self.sequence,
+            as_of_ms,
+            lift_as_of_ms: self.book.lift_as_of_ms(),
+            complete: true,
+            segments,
+        });
     }
 }
 
@@ -133,12 +150,7 @@ impl Beat {
     /// What all shards hold, and what limits took of them.
     #[must_use]
     pub(super) fn usage(&self) -> Usage {
-        self.cuts.iter().fold(Usage::default(), |sum, cut| Usage {
-            actors: sum.actors + cut.usage.actors,
-            entries: sum.entries + cut.usage.entries,
-            slots: sum.slots + cut.usage.slots,
-            ids: sum.ids + cut.usage.ids,
-        })
+        self.cuts.iter().fold(Usage::default(), |sum, cut| sum + cut.usage)
     }
 }
 
@@ -207,12 +219,15 @@ impl Metrics {
 
 /// The stores by their names in metrics and status.
 #[must_use]
-pub(super) fn stores(usage: &Usage) -> [(&'static str, Store); 4] {
+pub(super) fn stores(usage: &Usage) -> [(&'static str, Store); 7] {
     [
         ("actors", usage.actors),
         ("entries", usage.entries),
         ("slots", usage.slots),
         ("ids", usage.ids),
+        ("touches", usage.touches),
+        ("sales", usage.sales),
+        ("waiting", usage.waiting),
     ]
 }
 

@@ -13,9 +13,10 @@ use super::arguments::{OutputFormat, Replay};
 use super::table::{self, Style};
 use crate::config::Config;
 use crate::engine::{Outcome, Shard};
+use crate::evidence::evidence;
 use crate::ingest::files::{Progress, Reader, Source, spread};
 use crate::ingest::format::Decoder;
-use crate::model::{Params, Reason, SegmentStandings, Standing};
+use crate::model::{Histories, Params, Reason, SegmentStandings, Standing};
 use crate::rank::ScoreBook;
 
 /// What a recorded stream amounts to.
@@ -58,7 +59,8 @@ pub fn replay(config: &Config, arguments: &Replay) -> anyhow::Result<Replayed> {
     });
     let reader = Reader::new(sources.collect(), arguments.columns.clone())?;
     let bar = progress_bar(&reader.progress());
-    let decoder = Decoder::new(super::daemon::secret(config)?, &config.codes);
+    let decoder =
+        Decoder::new(super::daemon::secret(config)?, &config.codes, &config.model.currencies);
     let threads = config.ingest.threads.and_then(|threads| usize::try_from(threads).ok());
     let mut parts = parts(config, threads.unwrap_or_else(super::cores));
     let undecoded = Mutex::new(Rejected::default());
@@ -93,6 +95,10 @@ fn parts(config: &Config, count: usize) -> Vec<Part> {
 
 fn ranked(params: &Params, mut parts: Vec<Part>, mut rejected: Rejected) -> Replayed {
     let book = ScoreBook::new(params);
+    let as_of_ms = parts.iter().filter_map(|part| part.shard.newest_ms()).max().unwrap_or(0);
+    let histories: Vec<Histories> =
+        parts.iter_mut().filter_map(|part| part.shard.finish(as_of_ms)).collect();
+    book.prove(evidence(params, &histories.iter().collect::<Vec<_>>()));
     loop {
         for (partition, part) in (0..).zip(&mut parts) {
             book.publish(partition, &mut part.shard);
@@ -101,7 +107,6 @@ fn ranked(params: &Params, mut parts: Vec<Part>, mut rejected: Rejected) -> Repl
             break;
         }
     }
-    let as_of_ms = parts.iter().filter_map(|part| part.shard.newest_ms()).max().unwrap_or(0);
     for part in &parts {
         rejected.add(&part.rejected);
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::pulse::{Beat, stores};
 use crate::clock;
+use crate::ingest::format::Decoder;
 use crate::ingest::kafka;
 use crate::ingest::order::Watermark;
 use crate::serve;
@@ -19,17 +20,24 @@ struct Told {
     started: Instant,
     beat: Beat,
     kafka: Option<kafka::Status>,
+    decoder: Option<Arc<Decoder>>,
 }
 
 impl Account {
     #[must_use]
     pub(super) fn new() -> Self {
-        let told = Told { started: clock::instant(), beat: Beat::default(), kafka: None };
+        let told =
+            Told { started: clock::instant(), beat: Beat::default(), kafka: None, decoder: None };
         Self(Arc::new(Mutex::new(told)))
     }
 
     pub(super) fn follow(&self, kafka: kafka::Status) {
         self.told(|told| told.kafka = Some(kafka));
+    }
+
+    /// The decoder knows what was odd about all that was read.
+    pub(super) fn ask(&self, decoder: Arc<Decoder>) {
+        self.told(|told| told.decoder = Some(decoder));
     }
 
     pub(super) fn tell(&self, beat: Beat) {
@@ -93,6 +101,7 @@ impl Told {
                 "problem": problem.as_ref().map(|problem| &problem.what),
                 "since": problem.as_ref().map(|problem| problem.since_ms),
             },
+            "currencies_mixed": self.decoder.as_ref().and_then(|decoder| decoder.mixed_currencies()),
             "state": state,
         });
         match described {

@@ -3,21 +3,23 @@
 //! Invariant: a key has at most one record, and the index points at live records only.
 
 use super::arena::Arena;
-use super::blocks::Block;
 use super::index::Index;
+use super::member::{Member, NO_MEMBER};
+use super::pool::Block;
 use super::prefetch::prefetch;
 use super::segments::{SegmentId, SetId};
-use super::units::{Quarters, Run, Steps};
+use super::touches::Touched;
+use super::units::{Run, Steps};
 use crate::model::AccountKey;
 
 /// Outbound weights are quarters of a unit, capped at more than a nibble holds.
 pub(super) type OutboundQuarters = Steps<4>;
 
-/// Marks the end of a chain of members, and an actor without any.
-pub(super) const NO_MEMBER: u32 = u32::MAX;
-
 /// Bytes that an actor takes with its place in the index.
-const ACTOR_BYTES: usize = size_of::<Actor>() + 2 * size_of::<u32>();
+const ACTOR_BYTES: usize = size_of::<Actor>() + size_of::<Member>() + 2 * size_of::<u32>();
+
+/// An actor that is not listed among those who convert.
+pub(super) const UNLISTED: u32 = u32::MAX;
 
 /// More buckets than any retention: an account that never acted on another.
 const NEVER: u8 = u8::MAX;
@@ -29,12 +31,13 @@ pub(super) struct Actor {
     pub(super) key: AccountKey,
     outbound_units: f64,
     outbound_ring: OutboundQuarters,
-    /// Its membership in the segment in which it first acted; further ones are chained to it.
-    pub(super) member: Member,
     /// The newest bucket with an event of the actor.
     seen: u32,
     pub(super) segments: SetId,
     pub(super) entries: Block,
+    pub(super) touched: Touched,
+    /// Its place in the list of those who convert.
+    pub(super) listed: u32,
     /// Buckets from the newest outbound act to `seen`.
     outbound_lag: u8,
     pub(super) watched: bool,
@@ -42,26 +45,15 @@ pub(super) struct Actor {
 
 const _: () = assert!(size_of::<Actor>() == 64, "an actor must fit a cache line");
 
-/// An actor in a segment: its acts on anyone, and for how long it has been active.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Member {
-    pub(super) run: Run<Quarters>,
-    pub(super) segment: SegmentId,
-    next: u32,
-}
-
 /// All actors of a shard.
 pub(super) struct Actors {
     index: Index,
     records: Arena<Actor>,
+    /// The membership of each actor in the segment in which it first acted, by the actor's index;
+    /// further ones are chained to it.
+    first: Arena<Member>,
     /// Memberships beyond the first of an actor.
-    members: Arena<Member>,
-}
-
-impl Default for Member {
-    fn default() -> Self {
-        Self { run: Run::default(), segment: SegmentId::NONE, next: NO_MEMBER }
-    }
+    further: Arena<Member>,
 }
 
 impl Default for Actor {
@@ -70,10 +62,11 @@ impl Default for Actor {
             key: AccountKey(0),
             outbound_units: 0.0,
             outbound_ring: OutboundQuarters::default(),
-            member: Member::default(),
             seen: 0,
             segments: SetId::UNASSIGNED,
             entries: Block::default(),
+            touched: Touched::default(),
+            listed: UNLISTED,
             outbound_lag: NEVER,
             watched: false,
         }
@@ -109,7 +102,12 @@ impl Actor {
 
 impl Actors {
     pub(super) fn new() -> Self {
-        Self { index: Index::new(), records: Arena::new(1), members: Arena::new(1) }
+        Self {
+            index: Index::new(),
+            records: Arena::new(1),
+            first: Arena::new(1),
+            further: Arena::new(1),
+        }
     }
 
     pub(super) fn find(&self, key: AccountKey) -> Option<u32> {
@@ -123,20 +121,23 @@ impl Actors {
 
     pub(super) fn insert(&mut self, key: AccountKey, bucket: u32) -> u32 {
         let at = self.records.allocate();
+        let first = self.first.allocate();
+        debug_assert_eq!(at, first, "an actor and its first membership must be in step");
         *self.records.record_mut(at, 0) = Actor { key, seen: bucket, ..Actor::default() };
         self.index.insert(key.0, at, |at| self.records.record(at, 0).key.0);
         at
     }
 
-    /// Takes an actor out with its memberships; its entries must be empty.
+    /// Takes an actor out with its memberships; its entries and touches must be freed.
     pub(super) fn remove(&mut self, at: u32) {
         let actor = self.get(at);
-        let (key, mut next) = (actor.key, actor.member.next);
+        let (key, mut next) = (actor.key, self.first.record(at, 0).next);
         debug_assert_eq!(actor.entries.len(), 0, "entries must be freed before their actor");
         while next != NO_MEMBER {
-            self.members.free(next);
-            next = self.members.record(next, 0).next;
+            self.further.free(next);
+            next = self.further.record(next, 0).next;
         }
+        self.first.free(at);
         self.index.remove(key.0, at, |at| self.records.record(at, 0).key.0);
         *self.get_mut(at) = Actor::default();
         self.records.free(at);
@@ -157,35 +158,38 @@ impl Actors {
 
     /// The membership of an actor in a segment; a new one starts at `bucket`.
     pub(super) fn member_mut(&mut self, at: u32, segment: SegmentId, bucket: u32) -> &mut Member {
-        let fresh = Member { run: Run { bucket, ..Run::default() }, segment, next: NO_MEMBER };
-        let first = self.get(at).member;
-        if first.segment == SegmentId::NONE {
-            self.get_mut(at).member = fresh;
+        let first = self.first.record(at, 0);
+        let (of, head) = (first.segment, first.next);
+        if of == segment {
+            return self.first.record_mut(at, 0);
         }
-        if first.segment == SegmentId::NONE || first.segment == segment {
-            return &mut self.get_mut(at).member;
+        let fresh = Member::new(segment, bucket);
+        if of == SegmentId::NONE {
+            let first = self.first.record_mut(at, 0);
+            *first = fresh;
+            return first;
         }
-        let head = first.next;
         let mut next = head;
         while next != NO_MEMBER {
-            let member = self.members.record(next, 0);
+            let member = self.further.record(next, 0);
             if member.segment == segment {
-                return self.members.record_mut(next, 0);
+                return self.further.record_mut(next, 0);
             }
             next = member.next;
         }
-        let new = self.members.allocate();
-        self.records.record_mut(at, 0).member.next = new;
-        let member = self.members.record_mut(new, 0);
-        *member = Member { next: head, ..fresh };
+        let new = self.further.allocate();
+        self.first.record_mut(at, 0).next = new;
+        let member = self.further.record_mut(new, 0);
+        *member = fresh;
+        member.next = head;
         member
     }
 
     /// All memberships of an actor.
     pub(super) fn members(&self, at: u32) -> impl Iterator<Item = &Member> {
-        let first = Some(&self.get(at).member).filter(|first| first.segment != SegmentId::NONE);
+        let first = Some(self.first.record(at, 0)).filter(|first| first.segment != SegmentId::NONE);
         std::iter::successors(first, |member| {
-            (member.next != NO_MEMBER).then(|| self.members.record(member.next, 0))
+            (member.next != NO_MEMBER).then(|| self.further.record(member.next, 0))
         })
     }
 
@@ -199,7 +203,7 @@ impl Actors {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.records.live() * ACTOR_BYTES + self.members.live() * size_of::<Member>()
+        self.records.live() * ACTOR_BYTES + self.further.live() * size_of::<Member>()
     }
 
     /// Asks for the place of the index where a search for `key` starts.
@@ -207,10 +211,11 @@ impl Actors {
         self.index.prefetch(key.0);
     }
 
-    /// Asks for the record of `key`.
+    /// Asks for the record and the first membership of `key`.
     pub(super) fn prefetch(&self, key: AccountKey) {
         if let Some(at) = self.index.candidate(key.0) {
             prefetch(self.get(at));
+            prefetch(self.first.record(at, 0));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an actor keeps of one influencer: acts, likes, or whether it follows.
 
 use super::decay::Decay;
+use super::member::aged;
 use super::segments::SetId;
 use super::units::{Quarters, Ring, Run, Steps, Weight, add_capped};
 
@@ -18,7 +19,7 @@ pub(super) enum Entry {
     Following(Following),
 }
 
-const _: () = assert!(size_of::<Entry>() == 32, "two entries must fit a cache line");
+const _: () = assert!(size_of::<Entry>() == 40, "an entry must stay small");
 
 /// What an entry is of: a slot for acts and likes, an influencer for follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(super) struct Key(u32);
 pub(super) struct Acted {
     amplify: f64,
     relate: f64,
+    /// Buckets with an act of either: bit `k` is `bucket − k`.
+    acted: u64,
     amplify_ring: Quarters,
     relate_ring: Quarters,
     bucket: u32,
@@ -113,6 +116,7 @@ impl Acted {
         Self {
             amplify: 0.0,
             relate: 0.0,
+            acted: 0,
             amplify_ring: Quarters::default(),
             relate_ring: Quarters::default(),
             bucket,
@@ -124,8 +128,9 @@ impl Acted {
     pub(super) fn act(&mut self, side: Side, bucket: u32, weight: Weight, decay: &Decay) -> Gain {
         let moved_from = (bucket > self.bucket).then_some(self.bucket);
         self.advance(bucket, decay);
-        let first_in_bucket = !self.acted_in(bucket);
         let age = self.bucket - bucket;
+        let first_in_bucket = self.acted >> age & 1 == 0;
+        self.acted |= 1 << age;
         let (mut units, mut ring, lag) = match side {
             Side::Amplify => (self.amplify, self.amplify_ring, self.amplify_lag),
             Side::Relate => (self.relate, self.relate_ring, self.relate_lag),
@@ -161,10 +166,9 @@ impl Acted {
         self.bucket
     }
 
-    /// Whether there is an act in `bucket`, one of the ring's.
-    pub(super) fn acted_in(&self, bucket: u32) -> bool {
-        let (amplify, relate) = (self.amplify_ring, self.relate_ring);
-        amplify.get(bucket) + relate.get(bucket) > 0
+    /// Buckets with an act, bit `k` for `closed − k`.
+    pub(super) fn acted_by(&self, closed: u32) -> u64 {
+        aged(self.acted, self.bucket, closed)
     }
 
     fn advance(&mut self, bucket: u32, decay: &Decay) {
@@ -172,8 +176,10 @@ impl Acted {
             return;
         }
         let elapsed = bucket - self.bucket;
+        let acted = self.acted;
+        self.acted = acted.checked_shl(elapsed).unwrap_or_default();
         if elapsed > decay.retention() {
-            *self = Self::new(bucket);
+            *self = Self { acted: self.acted, ..Self::new(bucket) };
             return;
         }
         self.amplify *= decay.fade(elapsed);

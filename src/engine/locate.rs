@@ -80,6 +80,7 @@ impl Shard {
     fn wanted(&self, batch: &Batch<'_>, interaction: &Interaction<'_>, at: &mut Located) -> Wanted {
         let actor = self.actors.get(at.actor?);
         self.blocks.prefetch_keys(actor.entries);
+        self.touches.prefetch(actor.touched);
         let names = batch.segments(interaction);
         at.own_set = self.segments.known(names, actor.segments);
         let key = match self.rules.feeds(interaction.kind) {

@@ -10,20 +10,30 @@
 
 mod actors;
 mod arena;
+mod attribution;
 mod blocks;
+mod counts;
 mod decay;
 mod entry;
+mod feed;
+mod histories;
 mod ids;
 mod index;
 mod locate;
+mod member;
+mod pool;
 mod prefetch;
+mod publish;
 mod rules;
 mod segments;
+mod settle;
 mod shard;
 mod slots;
 mod sweep;
+mod touches;
 mod units;
 mod watch;
 
 pub use decay::pow2;
-pub use shard::{Limits, Outcome, Shard, SlotName, Store, Usage};
+pub use publish::{SlotName, Store, Usage};
+pub use shard::{Limits, Outcome, Shard};

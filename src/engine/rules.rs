@@ -21,6 +21,7 @@ pub(super) enum Feeds {
         on: bool,
     },
     Conversion,
+    Refund,
     Erase,
     /// Context: only the actor's segments.
     Nothing,
@@ -64,6 +65,7 @@ fn feeds(kind: Kind, params: &Params) -> Feeds {
             Kind::Follow => Feeds::Follow { on: true },
             Kind::Unfollow => Feeds::Follow { on: false },
             Kind::Conversion => Feeds::Conversion,
+            Kind::Refund => Feeds::Refund,
             Kind::Erase => Feeds::Erase,
             _ => Feeds::Nothing,
         },

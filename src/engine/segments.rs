@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
-use crate::model::SegmentSums;
+use super::counts::Counts;
 
 /// Segments of a shard at most; events that would name another are `state_full`.
 const MAX_SEGMENTS: usize = 10_000;
@@ -20,7 +20,7 @@ const MAX_SETS: usize = 100_000;
 const UNASSIGNED: &str = "unassigned";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct SegmentId(u32);
+pub(super) struct SegmentId(pub(super) u32);
 
 /// A set of segments, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,14 @@ pub(super) struct Segments {
     by_name: HashMap<Arc<str>, SegmentId, FixedState>,
     sets: Vec<Box<[SegmentId]>>,
     by_members: HashMap<Box<[SegmentId]>, SetId, FixedState>,
+    /// Buckets for which an act exposes those after it.
+    exposure: u32,
 }
 
 struct Segment {
     name: Arc<str>,
     audience: Audience,
+    counts: Box<Counts>,
 }
 
 /// `U`, referred to the landmark; a compensated sum (Neumaier 1974), because one grows for years.
@@ -56,12 +59,13 @@ impl SetId {
 }
 
 impl Segments {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(exposure: u32) -> Self {
         let mut segments = Self {
             records: Vec::new(),
             by_name: HashMap::default(),
             sets: Vec::new(),
             by_members: HashMap::default(),
+            exposure,
         };
         let unassigned = segments.intern(&[Cow::Borrowed(UNASSIGNED)], SetId::UNASSIGNED);
         debug_assert_eq!(unassigned, Some(SetId::UNASSIGNED));
@@ -131,11 +135,25 @@ impl Segments {
         }
     }
 
-    pub(super) fn sums(&self) -> impl Iterator<Item = (&Arc<str>, SegmentSums)> {
-        self.records.iter().map(|segment| {
-            let active_audience = (segment.audience.sum + segment.audience.lost).max(0.0);
-            (&segment.name, SegmentSums { active_audience, ..SegmentSums::default() })
+    /// The people of a segment by bucket.
+    pub(super) fn counts_mut(&mut self, segment: SegmentId) -> &mut Counts {
+        &mut self.records[segment.0 as usize].counts
+    }
+
+    /// Every segment with its name and its active audience, referred to the landmark.
+    pub(super) fn audiences(&self) -> impl Iterator<Item = (SegmentId, &Arc<str>, f64)> {
+        (0..).zip(&self.records).map(|(number, segment)| {
+            let audience = &segment.audience;
+            (SegmentId(number), &segment.name, (audience.sum + audience.lost).max(0.0))
         })
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(super) const fn exposure(&self) -> u32 {
+        self.exposure
     }
 
     fn intern_segment(&mut self, name: &str) -> Option<SegmentId> {
@@ -147,7 +165,8 @@ impl Segments {
         }
         let (segment, name) = (SegmentId(count(self.records.len())), Arc::from(name));
         self.by_name.insert(Arc::clone(&name), segment);
-        self.records.push(Segment { name, audience: Audience::default() });
+        let counts = Box::new(Counts::new(self.exposure));
+        self.records.push(Segment { name, audience: Audience::default(), counts });
         Some(segment)
     }
 }

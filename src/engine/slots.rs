@@ -142,18 +142,24 @@ impl Slots {
 
     /// The sums of a slot, to be added to. `now` refers credit of this moment to the landmark:
     /// what is left of long ago goes, as it would have if the slot had been retired.
-    pub(super) fn add_to(&mut self, slot: u32, now: f64) -> &mut Sums {
-        let sums = self.change(slot);
-        sums.drop_residues(RESIDUE * now);
-        sums
+    /// `fresh` says that an entry more refers to the slot.
+    pub(super) fn add_to(&mut self, slot: u32, now: f64, fresh: bool) -> &mut Sums {
+        let record = self.records.record_mut(slot, 0);
+        record.holders += u32::from(fresh);
+        if !record.changed {
+            record.changed = true;
+            self.changed.push(slot);
+        }
+        record.sums.drop_residues(RESIDUE * now);
+        &mut record.sums
     }
 
-    /// Notes that an entry refers to the slot.
+    /// Notes that something refers to the slot.
     pub(super) fn hold(&mut self, slot: u32) {
         self.records.record_mut(slot, 0).holders += 1;
     }
 
-    /// Notes that an entry no longer refers to the slot.
+    /// Notes that something no longer refers to the slot.
     pub(super) fn release(&mut self, slot: u32) {
         self.records.record_mut(slot, 0).holders -= 1;
     }
@@ -170,10 +176,12 @@ impl Slots {
         }
     }
 
-    /// Retires the slot if nobody holds it and its credit, times `factor`, is a residue.
-    pub(super) fn retire_if_idle(&mut self, slot: u32, factor: f64) {
+    /// Retires the slot if nobody holds it, its credit, times `factor`, is a residue, and no touch
+    /// that is still of use, of the buckets from `touched` on, can be on its influencer.
+    pub(super) fn retire_if_idle(&mut self, slot: u32, factor: f64, touched: u32) {
         let Slot { sums, segment, influencer, holders, changed } = *self.get(slot);
-        let idle = holders == 0 && sums.followers == 0 && sums.are_residues(factor);
+        let idle = holders == 0 && sums.followers == 0 && sums.newest_bucket < touched;
+        let idle = idle && sums.are_residues(factor);
         if segment == SegmentId::NONE || changed || !idle {
             return;
         }
@@ -195,6 +203,7 @@ impl Slots {
                 sums.amplify *= factor;
                 sums.relate *= factor;
                 sums.popularity *= factor;
+                sums.shared *= factor;
             }
         }
     }
@@ -255,6 +264,12 @@ impl Slots {
         prefetch(record);
         prefetch(&record.sums.fans.latest);
         Some(slot)
+    }
+
+    /// The name of an influencer in use.
+    pub(super) fn name_of(&self, influencer: u32) -> &Arc<str> {
+        let record = self.influencers[influencer as usize].as_ref();
+        &record.expect("a number in use must refer to a live influencer").name
     }
 
     fn key_of(&self, influencer: u32) -> Option<AccountKey> {

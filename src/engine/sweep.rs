@@ -3,12 +3,16 @@
 //! Invariant: what a sweep frees is already without effect, so its pace cannot be read.
 
 use super::entry::{Entry, Key};
+use super::segments::SegmentId;
 use super::shard::Shard;
 use super::slots::Latest;
-use crate::model::{RING, RING_BUCKETS};
+use crate::model::{AccountKey, RING, RING_BUCKETS};
 
 /// Buckets from the start of a sweep to that of the next.
 const SWEEP_BUCKETS: u32 = RING_BUCKETS;
+
+/// Buckets after which no touch is of use: the look-back, of a conversion as late as can be.
+const TOUCHED_BUCKETS: u32 = 2 * RING_BUCKETS;
 
 /// Part of the actors that one eviction takes.
 const EVICTED_PART: usize = 16;
@@ -50,7 +54,7 @@ impl Shard {
         }
         if hand < self.slots.end() {
             let factor = self.decay.weight(newest).recip();
-            self.slots.retire_if_idle(hand, factor);
+            self.slots.retire_if_idle(hand, factor, newest.saturating_sub(TOUCHED_BUCKETS));
         }
         let next = hand + 1;
         let end = self.actors.end().max(self.slots.end());
@@ -74,6 +78,9 @@ impl Shard {
             } else {
                 at += 1;
             }
+        }
+        if newest.saturating_sub(self.actors.get(actor).seen()) > TOUCHED_BUCKETS {
+            self.touches.forget(&mut self.actors.get_mut(actor).touched);
         }
         let record = self.actors.get(actor);
         if record.entries.len() == 0 && newest.saturating_sub(record.seen()) > dead_after {
@@ -102,6 +109,7 @@ impl Shard {
             left -= 1;
             self.sweep.evicted.actors += 1;
             self.sweep.evicted.entries += u64::from(self.actors.get(actor).entries.len());
+            self.extract_ahead(actor);
             while self.actors.get(actor).entries.len() > 0 {
                 self.take_entry(actor, 0);
             }
@@ -113,38 +121,53 @@ impl Shard {
     pub(super) fn drop_coldest(&mut self, actor: u32) {
         let entries = self.blocks.entries(self.actors.get(actor).entries);
         let coldest = (0..).zip(entries).min_by_key(|(_, e)| e.bucket(self.rules.bucket_ms));
-        if let Some((at, _)) = coldest {
+        if let Some(at) = coldest.map(|(at, _)| at) {
             self.sweep.evicted.entries += 1;
+            self.extract_ahead(actor);
             self.take_entry(actor, at);
         }
     }
 
     /// Takes an actor out of everything that its records still hold: sums, fans, follows.
-    pub(super) fn erase(&mut self, actor: Option<u32>) {
+    pub(super) fn erase(&mut self, key: AccountKey, actor: Option<u32>) {
+        self.forget_conversions(key);
         let Some(actor) = actor else { return };
         let members: Vec<_> = self.actors.members(actor).copied().collect();
-        for member in members {
-            let credit = member.run.credit(&self.decay);
-            self.segments.add_audience(member.segment, -credit);
-        }
         while self.actors.get(actor).entries.len() > 0 {
             let (key, entry) = self.take_entry(actor, 0);
-            self.subtract(key, &entry);
+            let segment = self.segment_of(key, &entry);
+            let member = members.iter().find(|member| Some(member.segment) == segment);
+            let devoted = member.is_some_and(|member| member.devotion.only() == Some(key.id()));
+            self.subtract(key, &entry, devoted);
+        }
+        for member in members {
+            let credit = member.credit(&self.decay);
+            self.segments.add_audience(member.segment, -credit);
+            self.segments.counts_mut(member.segment).forget(&member);
         }
         self.take_actor(actor);
+        self.close_anew();
     }
 
-    fn subtract(&mut self, key: Key, entry: &Entry) {
+    fn segment_of(&self, key: Key, entry: &Entry) -> Option<SegmentId> {
+        matches!(entry, Entry::Acted(_)).then(|| self.slots.get(key.id()).segment)
+    }
+
+    /// Takes what an entry added out of the sums; `devoted` is one whose actor acts on nobody else.
+    fn subtract(&mut self, key: Key, entry: &Entry, devoted: bool) {
         match entry {
             Entry::Acted(acted) => {
                 let (amplify, relate) = acted.credit(&self.decay);
                 let sums = self.slots.change(key.id());
                 sums.amplify = (sums.amplify - amplify).max(0.0);
                 sums.relate = (sums.relate - relate).max(0.0);
+                if !devoted {
+                    sums.shared = (sums.shared - amplify - relate).max(0.0);
+                }
                 let newest = sums.newest_bucket;
-                for bucket in newest.saturating_sub(RING_BUCKETS - 1)..=acted.bucket() {
-                    if acted.acted_in(bucket) {
-                        sums.fans.acted[bucket as usize % RING] -= 1;
+                for age in 0..RING_BUCKETS.min(newest + 1) {
+                    if acted.acted_by(newest) >> age & 1 == 1 {
+                        sums.fans.acted[(newest - age) as usize % RING] -= 1;
                     }
                 }
                 Latest::forget(sums, acted.bucket());
@@ -174,6 +197,8 @@ impl Shard {
     }
 
     fn take_actor(&mut self, actor: u32) {
+        self.unlist_converter(actor);
+        self.touches.forget(&mut self.actors.get_mut(actor).touched);
         let record = self.actors.get(actor);
         if record.watched {
             self.watch.part(record.key, actor);

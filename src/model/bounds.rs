@@ -19,6 +19,9 @@ const QUARTERS_MAX: f64 = 63.75;
 /// A weight of popularity is a byte of twentieths.
 const TWENTIETHS_MAX: f64 = 12.75;
 
+/// Longest name of a segment.
+const NAME_BYTES_MAX: usize = 256;
+
 type Checked = Result<(), ParamsError>;
 
 impl Params {
@@ -30,6 +33,7 @@ impl Params {
         self.check_conversions()?;
         self.weights.check()?;
         self.half_saturation.check()?;
+        self.check_segments()?;
         self.points.check()
     }
 
@@ -107,6 +111,16 @@ impl Params {
         }
         Ok(())
     }
+
+    fn check_segments(&self) -> Checked {
+        for name in self.segments.keys() {
+            let fine = (1..=NAME_BYTES_MAX).contains(&name.len());
+            require(fine, "segments", || format!("{name:?}"), "names of 1 to 256 bytes")?;
+            let checked = self.half_saturation_in(name).check();
+            checked.map_err(|e| ParamsError { key: format!("segments.{name}.{}", e.key), ..e })?;
+        }
+        Ok(())
+    }
 }
 
 impl Weights {
@@ -157,33 +171,41 @@ impl Points {
     }
 }
 
-fn between(key: &'static str, value: i64, min: i64, max: i64, allowed: &str) -> Checked {
+fn between(key: &str, value: i64, min: i64, max: i64, allowed: &str) -> Checked {
     require((min..=max).contains(&value), key, || value.to_string(), allowed)
 }
 
-fn within(key: &'static str, value: f64, min: f64, max: f64, allowed: &str) -> Checked {
+fn within(key: &str, value: f64, min: f64, max: f64, allowed: &str) -> Checked {
     require((min..=max).contains(&value), key, || value.to_string(), allowed)
 }
 
 /// A positive multiple of `1 / parts`. In binary a twentieth is not exact, hence the slack.
-fn multiple(key: &'static str, value: f64, parts: f64, max: f64, allowed: &str) -> Checked {
+fn multiple(key: &str, value: f64, parts: f64, max: f64, allowed: &str) -> Checked {
     let units = value * parts;
     let fine = (units - units.round()).abs() < 1e-9 && units >= 0.5 && value <= max;
     require(fine, key, || value.to_string(), allowed)
 }
 
-fn require(
-    fine: bool,
-    key: &'static str,
-    value: impl FnOnce() -> String,
-    allowed: &str,
-) -> Checked {
-    if fine { Ok(()) } else { Err(ParamsError { key, value: value(), allowed: allowed.into() }) }
+fn require(fine: bool, key: &str, value: impl FnOnce() -> String, allowed: &str) -> Checked {
+    if fine {
+        Ok(())
+    } else {
+        Err(ParamsError { key: key.into(), value: value(), allowed: allowed.into() })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::model::{HalfSaturationOverride, SegmentParams};
+
+    fn vip(convert: f64) -> BTreeMap<String, SegmentParams> {
+        let half_saturation =
+            HalfSaturationOverride { convert: Some(convert), ..HalfSaturationOverride::default() };
+        BTreeMap::from([("vip".to_owned(), SegmentParams { half_saturation })])
+    }
 
     #[test]
     fn defaults_are_allowed() {
@@ -241,6 +263,16 @@ mod tests {
                 "half_saturation.convert",
                 |p| p.half_saturation.convert = 0.0,
                 |p| p.half_saturation.convert = 1.0,
+            ),
+            (
+                "segments.vip.half_saturation.convert",
+                |p| p.segments = vip(0.0),
+                |p| p.segments = vip(0.5),
+            ),
+            (
+                "segments",
+                |p| _ = p.segments.insert(String::new(), SegmentParams::default()),
+                |p| _ = p.segments.insert("x".repeat(256), SegmentParams::default()),
             ),
             ("points.relate", |p| p.points.relate = -1.0, |p| p.points.relate = 0.0),
             ("points", |p| p.points.amplify = 31.0, |p| p.points.amplify = 1.0),

@@ -114,6 +114,12 @@ impl Kind {
         self.class().is_some() || matches!(self, Self::Follow | Self::Unfollow)
     }
 
+    /// Whether it is a sale or takes one back: only these have an amount and may use a code.
+    #[must_use]
+    pub const fn is_outcome(self) -> bool {
+        matches!(self, Self::Conversion | Self::Refund)
+    }
+
     /// Whether a target equal to the actor makes the event a self interaction. What an account
     /// says of itself is no interaction.
     #[must_use]

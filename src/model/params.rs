@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::SegmentParams;
+
 const DAY_MS: i64 = 86_400_000;
 
 /// Every constant of the scoring model. Weights are policy, not science: see docs/scoring.md.
@@ -61,6 +63,9 @@ pub struct Params {
     pub max_touches: u32,
     /// Where each part of the score reaches half of its points.
     pub half_saturation: HalfSaturation,
+    /// Half-saturations of single segments where they differ, such as
+    /// {vip: {half_saturation: {convert: 0.05}}}.
+    pub segments: BTreeMap<String, SegmentParams>,
     /// Most points of each part of the score; together at most 100.
     pub points: Points,
     /// How late an event may be; a bucket is closed when its end is this long ago.
@@ -68,7 +73,8 @@ pub struct Params {
     pub grace_ms: i64,
     /// Silence, in buckets, after which an actor starts from zero and its segments are forgotten.
     pub retention_buckets: i64,
-    /// Currency code to its rate in the base currency, such as {EUR: 1.08}. Not used yet.
+    /// Currency code to its rate in the base currency, such as {EUR: 1.08}; other currencies
+    /// count 0. Without any, amounts are taken as they come.
     pub currencies: BTreeMap<String, f64>,
     /// How long after a sale a refund takes it back. Not used yet.
     #[schemars(schema_with = "millis")]
@@ -98,7 +104,7 @@ pub struct Weights {
 }
 
 /// Where each part of the score reaches half of its points.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HalfSaturation {
     /// Share of the audience that amplifies.
@@ -130,7 +136,7 @@ pub struct Points {
 #[error("{key}: {value} is not allowed, it must be {allowed}")]
 pub struct ParamsError {
     /// The key below `model`, such as `half_life_ms`.
-    pub key: &'static str,
+    pub key: String,
     pub value: String,
     pub allowed: String,
 }
@@ -160,6 +166,7 @@ impl Default for Params {
             organic: 0.5,
             max_touches: 16,
             half_saturation: HalfSaturation::default(),
+            segments: BTreeMap::new(),
             points: Points::default(),
             grace_ms: 600_000,
             retention_buckets: 64,

@@ -1,4 +1,5 @@
-//! The score book: what each owned shard last published, merged when it is read.
+//! The score book: what each owned shard last published, merged when it is read, beside what
+//! conversions last proved.
 //!
 //! Invariant: no guard leaves the type, and none is held across another call into it.
 
@@ -9,9 +10,11 @@ use dashmap::DashMap;
 use foldhash::fast::FixedState;
 
 use super::directory::{Directory, Watching};
-use super::score::{Merged, Moment, order, standing};
-use crate::engine::{Shard, pow2};
-use crate::model::{AccountKey, Outbound, Params, SegmentStandings, SegmentSums, Sums};
+use super::merge::{Merged, Moment, add_segment};
+use super::part::Part;
+use super::score::{Candidate, Setting, order};
+use crate::engine::Shard;
+use crate::model::{AccountKey, Evidence, Lift, Params, SegmentStandings, SegmentSums};
 
 /// The merged sums of all owned shards.
 pub struct ScoreBook {
@@ -20,15 +23,12 @@ pub struct ScoreBook {
     directory: Mutex<Directory>,
 }
 
-/// What one shard has published.
+/// The sums of all shards, by the directory's numbers.
 #[derive(Default)]
-struct Part {
-    landmark_ms: i64,
-    /// By the shard's number of a slot: its number in the directory, and its sums.
-    slots: Vec<Option<(u32, Sums)>>,
-    segments: Vec<(u32, SegmentSums)>,
-    outbound: HashMap<AccountKey, Outbound, FixedState>,
-    watching: Watching,
+struct Sum {
+    slots: Vec<Merged>,
+    segments: Vec<SegmentSums>,
+    outbound: HashMap<AccountKey, f64, FixedState>,
 }
 
 impl ScoreBook {
@@ -49,20 +49,10 @@ impl ScoreBook {
         let mut directory = self.directory();
         part.landmark_ms = shard.landmark_ms();
         for slot in shard.drain_retired() {
-            if let Some((number, _)) = part.slots.get_mut(slot as usize).and_then(Option::take) {
-                directory.release(number);
-            }
+            part.retire(slot, &mut directory);
         }
-        shard.drain_changed(|slot, name, sums| {
-            let slot = slot as usize;
-            if part.slots.len() <= slot {
-                part.slots.resize(slot + 1, None);
-            }
-            match &mut part.slots[slot] {
-                Some((_, known)) => *known = *sums,
-                new => *new = Some((directory.refer(&name), *sums)),
-            }
-        });
+        shard.drain_changed(|slot, name, sums| part.change(slot, &name, sums, &mut directory));
+        shard.drain_attributed(|slot, attributed| part.attribute(slot, attributed));
         part.segments.clear();
         let segments = shard.segment_sums().map(|(name, sums)| (directory.segment(name), sums));
         part.segments.extend(segments);
@@ -73,12 +63,24 @@ impl ScoreBook {
         });
     }
 
+    /// Has later standings rest on `evidence`, in place of what was proven before.
+    pub fn prove(&self, evidence: Evidence) {
+        self.directory().prove(evidence);
+    }
+
+    /// The end of the last bucket that the evidence knows, ms since the Unix epoch; nothing before
+    /// there is any.
+    #[must_use]
+    pub fn lift_as_of_ms(&self) -> Option<i64> {
+        self.directory().lift_as_of_ms()
+    }
+
     /// Drops a shard that is no longer owned, with all it had published.
     pub fn forget(&self, partition: i32) {
         let Some((_, part)) = self.parts.remove(&partition) else { return };
         let mut directory = self.directory();
-        for (number, _) in part.slots.into_iter().flatten() {
-            directory.release(number);
+        for slot in part.slots() {
+            directory.release(slot.number);
         }
     }
 
@@ -91,64 +93,20 @@ impl ScoreBook {
         watching.into_iter().any(|watching| directory.is_ahead_of(watching))
     }
 
-    /// All standings as of `as_of_ms` (not before any published event), by segment name.
+    /// All standings as of `as_of_ms` (not before any published event), by segment name. Labels
+    /// depend on those of the reading before: an influencer that was not listed has no past.
     #[must_use]
     pub fn standings(&self, as_of_ms: i64) -> Vec<SegmentStandings> {
         let moment = Moment::new(&self.params, as_of_ms);
-        let mut partitions: Vec<i32> = self.parts.iter().map(|part| *part.key()).collect();
-        partitions.sort_unstable();
-        let mut slots: Vec<Merged> = Vec::new();
-        let mut audience: Vec<f64> = Vec::new();
-        let mut outbound: HashMap<AccountKey, f64, FixedState> = HashMap::default();
-        for partition in partitions {
-            let Some(part) = self.parts.get(&partition) else { continue };
-            let factor = pow2(part.landmark_ms - as_of_ms, self.params.half_life_ms);
-            for (number, sums) in part.slots.iter().flatten() {
-                at(&mut slots, *number).add(sums, factor, &moment);
-            }
-            for (segment, sums) in &part.segments {
-                *at(&mut audience, *segment) += sums.active_audience * factor;
-            }
-            for (account, own) in &part.outbound {
-                *outbound.entry(*account).or_default() += moment.outbound_credit(own);
-            }
-        }
-        self.rank(&moment, &slots, &audience, &outbound)
-    }
-
-    fn rank(
-        &self,
-        moment: &Moment<'_>,
-        slots: &[Merged],
-        audience: &[f64],
-        outbound: &HashMap<AccountKey, f64, FixedState>,
-    ) -> Vec<SegmentStandings> {
-        let directory = self.directory();
-        let mut segments: Vec<SegmentStandings> = directory
-            .segments
-            .iter()
-            .enumerate()
-            .map(|(n, name)| SegmentStandings {
-                segment: name.clone(),
-                active_audience: audience.get(n).copied().unwrap_or_default(),
-                conversions: 0,
-                organic_conversions: 0.0,
-                organic_value: 0.0,
-                influencers: Vec::new(),
-            })
-            .collect();
-        for (listing, sums) in directory.listings.iter().zip(slots) {
-            if listing.shards == 0 || sums.is_negligible() {
-                continue;
-            }
-            let influencer = &directory.influencers[listing.influencer as usize];
-            let own = outbound.get(&influencer.key).copied().unwrap_or_default();
-            let segment = &mut segments[listing.segment as usize];
-            let new = standing(&influencer.name, sums, (segment.active_audience, own), moment);
-            segment.influencers.push(new);
-        }
-        drop(directory);
-        segments.retain(|s| s.active_audience > 0.0 || !s.influencers.is_empty());
+        let sum = self.sum(&moment);
+        let mut segments = rank(&mut self.directory(), &sum, &self.params);
+        segments.retain(|s| {
+            s.active_audience > 0.0
+                || !s.influencers.is_empty()
+                || s.conversions > 0
+                || s.organic_conversions != 0.0
+                || s.organic_value != 0.0
+        });
         segments.sort_unstable_by(|a, b| a.segment.cmp(&b.segment));
         for segment in &mut segments {
             order(&mut segment.influencers);
@@ -156,9 +114,71 @@ impl ScoreBook {
         segments
     }
 
+    /// Adds all shards up, in the order of their partitions.
+    fn sum(&self, moment: &Moment<'_>) -> Sum {
+        let mut partitions: Vec<i32> = self.parts.iter().map(|part| *part.key()).collect();
+        partitions.sort_unstable();
+        let mut sum = Sum::default();
+        for partition in partitions {
+            let Some(part) = self.parts.get(&partition) else { continue };
+            let factor = moment.factor(part.landmark_ms);
+            for slot in part.slots() {
+                let merged = at(&mut sum.slots, slot.number);
+                merged.add(&slot.sums, factor, moment);
+                merged.attribute(&slot.attributed);
+            }
+            for (segment, sums) in &part.segments {
+                add_segment(at(&mut sum.segments, *segment), sums, factor);
+            }
+            for (account, own) in &part.outbound {
+                *sum.outbound.entry(*account).or_default() += moment.outbound_credit(own);
+            }
+        }
+        sum
+    }
+
     fn directory(&self) -> MutexGuard<'_, Directory> {
         self.directory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The standings of each segment, in no particular order.
+fn rank(directory: &mut Directory, sum: &Sum, params: &Params) -> Vec<SegmentStandings> {
+    let mut segments = Vec::with_capacity(directory.segments.len());
+    let mut settings = Vec::with_capacity(directory.segments.len());
+    for (n, segment) in directory.segments.iter().enumerate() {
+        let sums = sum.segments.get(n).copied().unwrap_or_default();
+        let (active_audience, conversions) = (sums.active_audience, segment.conversions);
+        let half = params.half_saturation_in(&segment.name);
+        settings.push(Setting { params, half, active_audience, conversions });
+        segments.push(SegmentStandings {
+            segment: segment.name.clone(),
+            active_audience,
+            conversions,
+            organic_conversions: sums.organic_conversions,
+            organic_value: sums.organic_value,
+            influencers: Vec::new(),
+        });
+    }
+    for (listing, sums) in directory.listings.iter_mut().zip(&sum.slots) {
+        if listing.shards == 0 || sums.is_negligible() {
+            listing.sides = None;
+            continue;
+        }
+        let influencer = &directory.influencers[listing.influencer as usize];
+        let candidate = Candidate {
+            name: &influencer.name,
+            sums,
+            outbound: sum.outbound.get(&influencer.key).copied().unwrap_or_default(),
+            lift: listing.lift.as_deref().unwrap_or(&Lift::NONE),
+            sides: listing.sides,
+        };
+        let segment = listing.segment as usize;
+        let (standing, sides) = settings[segment].standing(&candidate);
+        listing.sides = Some(sides);
+        segments[segment].influencers.push(standing);
+    }
+    segments
 }
 
 /// The value of a number, which starts at its default.

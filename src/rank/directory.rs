@@ -1,4 +1,5 @@
-//! Numbers for what the shards name: segments, influencers, and the two together.
+//! Numbers for what the shards name: segments, influencers, and the two together; beside them
+//! what is known under these names and does not come from a shard.
 //!
 //! Invariant: a number is given again only when no shard refers to it any more.
 
@@ -7,8 +8,9 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
+use super::label::Sides;
 use crate::engine::SlotName;
-use crate::model::AccountKey;
+use crate::model::{AccountKey, Evidence, Lift};
 
 /// Accounts by which the list of watched ones may exceed the influencers there are.
 const STALE_WATCHED: usize = 1_024;
@@ -20,6 +22,17 @@ pub(super) struct Listing {
     pub(super) influencer: u32,
     /// Shards that refer to it; 0 is free.
     pub(super) shards: u32,
+    /// What its conversions prove; nothing where no conversion tells anything.
+    pub(super) lift: Option<Box<Lift>>,
+    /// How it was labelled last; nothing while it is not listed.
+    pub(super) sides: Option<Sides>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    pub(super) name: Arc<str>,
+    /// `Y`, of the evidence.
+    pub(super) conversions: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -31,7 +44,7 @@ pub(super) struct Influencer {
 
 #[derive(Default)]
 pub(super) struct Directory {
-    pub(super) segments: Vec<Arc<str>>,
+    pub(super) segments: Vec<Segment>,
     by_segment: HashMap<Arc<str>, u32, FixedState>,
     pub(super) influencers: Vec<Influencer>,
     free_influencers: Vec<u32>,
@@ -42,6 +55,8 @@ pub(super) struct Directory {
     watched: Vec<AccountKey>,
     /// Counts how often the list of watched accounts was made anew.
     watched_edition: u64,
+    /// What names that are yet to come will find.
+    evidence: Option<Evidence>,
 }
 
 /// How much of the list of watched accounts a shard has taken over.
@@ -57,7 +72,10 @@ impl Directory {
         let pair = (self.segment(name.segment), self.influencer(name));
         let listing = *self.by_pair.entry(pair).or_insert_with(|| {
             let (segment, influencer) = pair;
-            let listing = Listing { segment, influencer, shards: 0 };
+            let lift = self.evidence.as_ref().and_then(|evidence| {
+                proven(evidence, &self.segments[segment as usize].name, name.influencer)
+            });
+            let listing = Listing { segment, influencer, shards: 0, lift, sides: None };
             self.influencers[influencer as usize].listings += 1;
             place(&mut self.listings, &mut self.free_listings, listing)
         });
@@ -94,9 +112,27 @@ impl Directory {
             return *segment;
         }
         let segment = number(self.segments.len());
-        self.segments.push(Arc::clone(name));
+        let conversions = self.evidence.as_ref().map_or(0, |evidence| conversions(evidence, name));
+        self.segments.push(Segment { name: Arc::clone(name), conversions });
         self.by_segment.insert(Arc::clone(name), segment);
         segment
+    }
+
+    /// Replaces the evidence, and finds each listing in it.
+    pub(super) fn prove(&mut self, evidence: Evidence) {
+        for segment in &mut self.segments {
+            segment.conversions = conversions(&evidence, &segment.name);
+        }
+        for listing in &mut self.listings {
+            let segment = &self.segments[listing.segment as usize].name;
+            let influencer = &self.influencers[listing.influencer as usize].name;
+            listing.lift = proven(&evidence, segment, influencer);
+        }
+        self.evidence = Some(evidence);
+    }
+
+    pub(super) fn lift_as_of_ms(&self) -> Option<i64> {
+        self.evidence.as_ref().map(|evidence| evidence.as_of_ms)
     }
 
     /// Accounts to watch beyond those of `watching`, which is brought up to date.
@@ -121,6 +157,14 @@ impl Directory {
         self.watched.push(slot.key);
         influencer
     }
+}
+
+fn conversions(evidence: &Evidence, segment: &str) -> u64 {
+    evidence.segments.get(segment).map_or(0, |segment| segment.conversions)
+}
+
+fn proven(evidence: &Evidence, segment: &str, influencer: &str) -> Option<Box<Lift>> {
+    evidence.segments.get(segment)?.influencers.get(influencer).cloned().map(Box::new)
 }
 
 /// Puts a record into a free place, or at the end.

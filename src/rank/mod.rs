@@ -10,7 +10,13 @@
 
 mod book;
 mod directory;
+mod label;
+mod merge;
+mod part;
 mod score;
+
+#[cfg(test)]
+mod tests;
 
 pub use book::ScoreBook;
 pub use score::rank_order;

@@ -79,7 +79,7 @@ impl Daemon {
             start: Box::new(|_, _| Start::Beginning),
         };
         let links = Links {
-            decoder: Arc::new(Decoder::new(Secret::new(7), &BTreeMap::new())),
+            decoder: Arc::new(Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new())),
             book: Arc::new(ScoreBook::new(&params)),
             dead_letters,
             kafka: kafka.clone(),

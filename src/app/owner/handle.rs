@@ -75,12 +75,12 @@ impl Handle {
         }
     }
 
-    /// Asks it to publish, unless it has yet to.
-    pub(super) fn ask(&self, shared: &Shared) {
+    /// Asks it to publish, unless it has yet to; idle shards follow `newest_ms`.
+    pub(super) fn ask(&self, newest_ms: Option<i64>, shared: &Shared) {
         let mut asked = self.asked();
         if asked.answer.is_none() {
             let (reply, answer) = mpsc::sync_channel(1);
-            self.command(Command::Tick(reply), shared);
+            self.command(Command::Tick(reply, newest_ms), shared);
             asked.answer = Some(answer);
         }
     }

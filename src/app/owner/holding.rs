@@ -3,7 +3,7 @@
 //! Invariant: what was fetched is applied in the order of its partition, or, with several
 //! topics, of event time; nothing is applied before all configured topics are there.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fail::fail_point;
 
@@ -11,10 +11,11 @@ use super::merging::Merging;
 use super::source::Source;
 use super::work::Work;
 use super::{Cut, Error};
+use crate::app::witness::Desk;
 use crate::clock;
 use crate::engine::Shard;
 use crate::ingest::kafka::{Message, Messages};
-use crate::ingest::order::{Now, Watermark};
+use crate::ingest::order::{Now, Patience, Watermark};
 use crate::model::Batch;
 use crate::rank::ScoreBook;
 
@@ -22,12 +23,18 @@ use crate::rank::ScoreBook;
 /// work, so that commands are answered at once.
 const BATCH: usize = 1000;
 
+/// Entries of actors whose histories are extracted after a batch: a part of a batch's time.
+const EXTRACTED: usize = 2000;
+
 pub(super) struct Holding {
     pub(super) partition: i32,
     shard: Shard,
     feed: Feed,
     /// When the oldest record was fetched that no view shows yet.
     fetched_since: Option<Instant>,
+    /// A shard read to its end and silent for this long follows the others.
+    idle: Duration,
+    moved_at: Instant,
 }
 
 /// Where the events of a shard come from.
@@ -38,12 +45,22 @@ enum Feed {
 }
 
 impl Holding {
-    pub(super) fn of_one(partition: i32, shard: Shard, source: Source) -> Self {
-        Self { partition, shard, feed: Feed::One(Box::new(source)), fetched_since: None }
-    }
-
-    pub(super) fn of_several(partition: i32, shard: Shard, merging: Merging) -> Self {
-        Self { partition, shard, feed: Feed::Several(merging), fetched_since: None }
+    /// `sources` are those of all topics, one at least.
+    pub(super) fn new(
+        partition: i32,
+        shard: Shard,
+        mut sources: Vec<Source>,
+        patience: Patience,
+    ) -> Self {
+        let feed = match sources.pop() {
+            Some(only) if sources.is_empty() => Feed::One(Box::new(only)),
+            last => {
+                sources.extend(last);
+                Feed::Several(Merging::new(sources, patience))
+            }
+        };
+        let moved_at = clock::instant();
+        Self { partition, shard, feed, fetched_since: None, idle: patience.idle, moved_at }
     }
 
     /// Takes up to a batch further; false if there was nothing to do.
@@ -62,26 +79,29 @@ impl Holding {
             Feed::Several(merging) => merging.step(&mut self.shard, work)?,
         };
         if moved {
-            self.fetched_since.get_or_insert_with(clock::instant);
+            self.moved_at = clock::instant();
+            self.fetched_since.get_or_insert(self.moved_at);
         }
         Ok(moved)
     }
 
-    /// Publishes what changed, and says how far the shard is.
-    pub(super) fn publish(&mut self, book: &ScoreBook) -> Cut {
+    /// Takes the extraction of histories a step further; false if there was nothing to do.
+    pub(super) fn extract(&mut self, desk: &Desk) -> bool {
+        let unfinished = self.shard.extract(EXTRACTED);
+        if let Some(histories) = self.shard.take_histories() {
+            desk.put(self.partition, histories);
+        }
+        unfinished
+    }
+
+    /// Publishes what changed, and says how far the shard is. One that is idle follows the others,
+    /// which are at `others_ms`.
+    pub(super) fn publish(&mut self, book: &ScoreBook, others_ms: Option<i64>) -> Cut {
+        let (watermark, caught_up) = self.progress();
+        if let (Watermark::Idle, Some(others_ms)) = (watermark, others_ms) {
+            self.shard.follow(others_ms);
+        }
         book.publish(self.partition, &mut self.shard);
-        let (watermark, caught_up) = match &self.feed {
-            Feed::One(source) => {
-                source.show();
-                let newest = self.shard.newest_ms();
-                (newest.map_or(Watermark::Unknown, Watermark::At), source.is_at_end())
-            }
-            Feed::Several(merging) => {
-                merging.sources().for_each(Source::show);
-                let now = Now { wall_ms: clock::wall_ms(), instant: clock::instant() };
-                (merging.watermark(now), merging.is_at_end())
-            }
-        };
         Cut {
             partition: self.partition,
             newest_ms: self.shard.newest_ms(),
@@ -89,6 +109,27 @@ impl Holding {
             caught_up,
             fetched_since: self.fetched_since.take(),
             usage: self.shard.usage(),
+        }
+    }
+
+    /// Up to where its topics were seen, and whether they were read to their ends.
+    fn progress(&self) -> (Watermark, bool) {
+        let now = Now { wall_ms: clock::wall_ms(), instant: clock::instant() };
+        match &self.feed {
+            Feed::One(source) => {
+                source.show();
+                let at_end = source.is_at_end();
+                let watermark = match self.shard.newest_ms() {
+                    _ if at_end && now.instant - self.moved_at >= self.idle => Watermark::Idle,
+                    Some(newest_ms) => Watermark::At(newest_ms),
+                    None => Watermark::Unknown,
+                };
+                (watermark, at_end)
+            }
+            Feed::Several(merging) => {
+                merging.sources().for_each(Source::show);
+                (merging.watermark(now), merging.is_at_end())
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ pub struct Metrics {
     pub(super) events: Arc<[IntCounter]>,
     pub(super) rejected: Arc<[IntCounter]>,
     pub(super) late: IntCounter,
+    pub(super) unpriced: IntCounter,
     pub(super) delay: Histogram,
     busy: CounterVec,
     watermark: GaugeVec,
@@ -75,6 +76,11 @@ impl Metrics {
         let late =
             IntCounter::with_opts(opts("events_late_total", "Events scored behind a newer one."))?;
         registry.register(Box::new(late.clone()))?;
+        let unpriced = IntCounter::with_opts(opts(
+            "unpriced_values_total",
+            "Amounts in a currency without a rate, which count 0.",
+        ))?;
+        registry.register(Box::new(unpriced.clone()))?;
         let delay =
             HistogramOpts::from(opts("event_delay_seconds", "Time from the event to its scoring."));
         let delay = Histogram::with_opts(delay.buckets(DELAY_SECONDS.to_vec()))?;
@@ -100,6 +106,7 @@ impl Metrics {
                 .map(|reason| rejected.with_label_values(&[reason.as_str()]))
                 .collect(),
             late,
+            unpriced,
             delay,
             busy,
             watermark,

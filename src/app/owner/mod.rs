@@ -23,6 +23,7 @@ use handle::Handle;
 pub use metrics::Metrics;
 use thread::Command;
 
+use super::witness::Desk;
 use crate::clock;
 use crate::engine::{Limits, Usage};
 use crate::ingest::dead_letter::DeadLetters;
@@ -56,6 +57,7 @@ pub struct Settings {
 pub struct Links {
     pub decoder: Arc<Decoder>,
     pub book: Arc<ScoreBook>,
+    pub desk: Desk,
     pub dead_letters: DeadLetters,
     pub kafka: kafka::Metrics,
     pub metrics: Metrics,
@@ -91,6 +93,7 @@ struct Shared {
     params: Params,
     limits: LimitsOf,
     book: Arc<ScoreBook>,
+    desk: Desk,
     /// How many partitions a topic has; 0 until that is known.
     partitions: AtomicUsize,
     poison: Mutex<Option<String>>,
@@ -111,6 +114,7 @@ impl Owners {
             params: settings.params,
             limits: settings.limits,
             book: Arc::clone(&links.book),
+            desk: links.desk.clone(),
             partitions: AtomicUsize::new(0),
             poison: Mutex::default(),
         });
@@ -121,11 +125,12 @@ impl Owners {
         Ok(Self { threads, shared, start: settings.start, dead_letters })
     }
 
-    /// Has every shard publish, and says how far they are. Of a thread that does not answer by
+    /// Has every shard publish, and says how far they are; those that are idle follow
+    /// `newest_ms`, the largest event time of all. Of a thread that does not answer by
     /// `deadline` it says what is known; one that does not answer for long is poisoned.
     #[must_use]
-    pub fn tick(&self, deadline: Instant) -> Vec<Cut> {
-        self.threads.iter().for_each(|handle| handle.ask(&self.shared));
+    pub fn tick(&self, newest_ms: Option<i64>, deadline: Instant) -> Vec<Cut> {
+        self.threads.iter().for_each(|handle| handle.ask(newest_ms, &self.shared));
         let cuts = self.threads.iter().flat_map(|handle| handle.answer(deadline));
         let cuts = in_order(cuts.collect());
         let silent = self.threads.iter().find(|handle| handle.silence() > SILENT_MAX);

@@ -13,7 +13,6 @@ use std::time::Duration;
 use prometheus::Counter;
 
 use super::holding::Holding;
-use super::merging::Merging;
 use super::source::Source;
 use super::work::Work;
 use super::{Cut, Error, Shared};
@@ -30,8 +29,8 @@ pub(super) enum Command {
     Assign(Vec<Assigned>),
     /// Acknowledged when the queues are dropped.
     Revoke(Vec<(String, i32)>, SyncSender<()>),
-    /// Publish, and say how far.
-    Tick(SyncSender<Vec<Cut>>),
+    /// Publish, and say how far. Shards that are idle follow the largest event time of all.
+    Tick(SyncSender<Vec<Cut>>, Option<i64>),
     /// Take nothing more in, publish, and say how far.
     Drain(SyncSender<Vec<Cut>>),
 }
@@ -86,10 +85,10 @@ impl Owner {
                     self.revoke(&partitions)?;
                     answer(&done, ());
                 }
-                Ok(Command::Tick(reply)) => answer(&reply, self.publish()),
+                Ok(Command::Tick(reply, newest_ms)) => answer(&reply, self.publish(newest_ms)),
                 Ok(Command::Drain(reply)) => {
                     self.draining = true;
-                    answer(&reply, self.publish());
+                    answer(&reply, self.publish(None));
                 }
                 Err(TryRecvError::Empty) => return Ok(ControlFlow::Continue(())),
                 Err(TryRecvError::Disconnected) => return Ok(ControlFlow::Break(())),
@@ -108,6 +107,7 @@ impl Owner {
             self.turn = (self.turn + 1) % self.holdings.len();
             if let Some(holding) = self.holdings.get_mut(self.turn) {
                 moved |= holding.step(&mut self.work)?;
+                moved |= holding.extract(&self.shared.desk);
             }
             if began.elapsed() >= WORK_MAX {
                 break;
@@ -142,14 +142,7 @@ impl Owner {
     fn hold(&mut self, partition: i32, mut sources: Vec<Source>) {
         let shard = Shard::new(&self.shared.params, &self.shared.limits());
         sources.sort_by_key(|source| source.index);
-        let holding = match sources.pop() {
-            Some(only) if sources.is_empty() => Holding::of_one(partition, shard, only),
-            last => {
-                sources.extend(last);
-                let merging = Merging::new(sources, self.shared.patience);
-                Holding::of_several(partition, shard, merging)
-            }
-        };
+        let holding = Holding::new(partition, shard, sources, self.shared.patience);
         self.holdings.push(holding);
     }
 
@@ -161,6 +154,7 @@ impl Owner {
         let topics = self.shared.topics.len();
         for gone in self.holdings.extract_if(.., |held| topics_of(held.partition) > 0) {
             self.shared.book.forget(gone.partition);
+            self.shared.desk.remove(gone.partition);
             if topics_of(gone.partition) < topics {
                 // The topics that stay were read up to somewhere, and the state is gone.
                 return Err(Error::PartlyRevoked { partition: gone.partition });
@@ -169,8 +163,9 @@ impl Owner {
         Ok(())
     }
 
-    fn publish(&mut self) -> Vec<Cut> {
-        self.holdings.iter_mut().map(|held| held.publish(&self.shared.book)).collect()
+    fn publish(&mut self, newest_ms: Option<i64>) -> Vec<Cut> {
+        let book = &self.shared.book;
+        self.holdings.iter_mut().map(|held| held.publish(book, newest_ms)).collect()
     }
 }
 

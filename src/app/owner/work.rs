@@ -25,6 +25,7 @@ pub(super) struct Work {
     kinds: [u64; Kind::ALL.len()],
     rejected: [u64; Reason::ALL.len()],
     late: u64,
+    unpriced: u64,
     delay: LocalHistogram,
     /// When the batch in hand was taken up, ms since the Unix epoch.
     now_ms: i64,
@@ -45,6 +46,7 @@ impl Work {
             kinds: [0; Kind::ALL.len()],
             rejected: [0; Reason::ALL.len()],
             late: 0,
+            unpriced: 0,
             delay: metrics.delay.local(),
             metrics,
             now_ms: 0,
@@ -81,6 +83,7 @@ impl Work {
         if let Some(count) = self.kinds.get_mut(interaction.kind as usize) {
             *count += 1;
         }
+        self.unpriced += u64::from(interaction.unpriced);
         let delay_ms = self.now_ms.saturating_sub(interaction.time_ms).max(0);
         self.delay.observe(delay_ms as f64 / 1e3);
         source.saw(interaction.time_ms);
@@ -116,6 +119,7 @@ impl Work {
             counter.inc_by(std::mem::take(count));
         }
         self.metrics.late.inc_by(std::mem::take(&mut self.late));
+        self.metrics.unpriced.inc_by(std::mem::take(&mut self.unpriced));
         self.delay.flush();
         for source in sources {
             source.flush(&self.metrics);

@@ -10,7 +10,7 @@ use crate::ingest::format::Decoder;
 use crate::model::{Batch, Reason, Secret};
 
 fn decoder() -> Decoder {
-    Decoder::new(Secret::new(1), &BTreeMap::new())
+    Decoder::new(Secret::new(1), &BTreeMap::new(), &BTreeMap::new())
 }
 
 fn write(directory: &Path, name: &str, content: &[u8]) -> Source {

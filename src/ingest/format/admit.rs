@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
+use super::money::{Amount, Money};
 use super::{Columns, Fields, Keyed, RECORD_BYTES_MAX, Record, Row, canonical, check_name, scan};
 use crate::model::{Account, Batch, Interaction, Kind, Reason, Secret};
 
@@ -13,19 +14,31 @@ pub struct Decoder {
     secret: Secret,
     /// Promo code → the influencer whose it is.
     codes: HashMap<Box<str>, Account<'static>>,
+    money: Money,
 }
 
 impl Decoder {
-    /// `codes` names the influencer of each promo code.
+    /// `codes` names the influencer of each promo code, `currencies` the rate of each currency in
+    /// the base currency.
     #[must_use]
-    pub fn new(secret: Secret, codes: &BTreeMap<String, String>) -> Self {
+    pub fn new(
+        secret: Secret,
+        codes: &BTreeMap<String, String>,
+        currencies: &BTreeMap<String, f64>,
+    ) -> Self {
         let account =
             |name: &String| Account { key: secret.account(name), name: Cow::Owned(name.clone()) };
         let codes = codes
             .iter()
             .map(|(code, influencer)| (code.as_str().into(), account(influencer)))
             .collect();
-        Self { secret, codes }
+        Self { secret, codes, money: Money::new(currencies) }
+    }
+
+    /// Two currencies whose amounts were added up as they came for want of rates, if some were.
+    #[must_use]
+    pub fn mixed_currencies(&self) -> Option<[&str; 2]> {
+        self.money.mixed()
     }
 
     /// Adds the event in `record`, in canonical JSON, to `batch`.
@@ -86,18 +99,15 @@ impl Decoder {
         target.as_ref().map_or(Ok(()), |target| check_name(&target.name))?;
         // An empty id tells nothing apart: it is none.
         let id = fields.id.filter(|id| !id.is_empty());
-        id.as_deref().map_or(Ok(()), check_name)?;
+        let refers = fields.refers.filter(|id| kind == Kind::Refund && !id.is_empty());
+        [&id, &refers].into_iter().flatten().try_for_each(|id| check_name(id))?;
         fields.segment_fault.map_or(Ok(()), Err)?;
         let time_ms = match fields.time {
             Some(time) => time.to_ms().ok_or(Reason::BadValue)?,
             None if record.log_time_ms < 0 => return Err(Reason::BadValue),
             None => record.log_time_ms,
         };
-        // The kind says which way money flows, so an amount has no sign.
-        let value = fields.value.unwrap_or(0.0);
-        if !value.is_finite() || value < 0.0 {
-            return Err(Reason::BadValue);
-        }
+        let amount = self.amount(kind, fields.value, fields.currency.as_deref())?;
 
         batch.push(Interaction {
             kind,
@@ -107,15 +117,34 @@ impl Decoder {
             target,
             id: id.map(|id| self.secret.event_id(&id)),
             segments: (0, 0),
-            value,
-            refers: None,
-            unpriced: false,
+            value: amount.value,
+            refers: refers.map(|id| self.secret.event_id(&id)),
+            unpriced: amount.unpriced,
         });
         Ok(match record.key {
             None => Keyed::Not,
             Some(key) if key == actor.as_bytes() => Keyed::ByActor,
             Some(_) => Keyed::ByAnother,
         })
+    }
+
+    /// The kind says which way money flows, so an amount has no sign.
+    fn amount(
+        &self,
+        kind: Kind,
+        value: Option<f64>,
+        currency: Option<&str>,
+    ) -> Result<Amount, Reason> {
+        let fine = |value: f64| value.is_finite() && value >= 0.0;
+        let value = value.unwrap_or(0.0);
+        if !fine(value) {
+            return Err(Reason::BadValue);
+        }
+        if !kind.is_outcome() {
+            return Ok(Amount { value, unpriced: false });
+        }
+        let amount = self.money.amount(value, currency);
+        if fine(amount.value) { Ok(amount) } else { Err(Reason::BadValue) }
     }
 
     /// Whom the event names, or for conversions and refunds whose promo code was used.
@@ -128,7 +157,7 @@ impl Decoder {
         if let Some(name) = name {
             return Some(Account { key: self.secret.account(&name), name });
         }
-        if !matches!(kind, Kind::Conversion | Kind::Refund) {
+        if !kind.is_outcome() {
             return None;
         }
         self.codes.get(code?).cloned()

@@ -30,7 +30,7 @@ struct Object<'a> {
 /// A string, borrowed unless it has escapes.
 struct Text<'a>(Cow<'a, str>);
 
-/// An `id`: a string, or an integer, which counts as its decimal digits.
+/// An `id`, or one that is referred to: a string, or an integer, which counts as its decimal digits.
 struct Id<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Object<'de> {
@@ -52,17 +52,22 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
             Ok(map.next_value::<Option<Text<'de>>>()?.map(|Text(text)| text))
         }
+        fn id<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
+            Ok(map.next_value::<Option<Id<'de>>>()?.map(|Id(id)| id))
+        }
         let mut object = Object::default();
         let fields = &mut object.fields;
         while let Some(Text(name)) = map.next_key()? {
             match &*name {
-                "id" => fields.id = map.next_value::<Option<Id<'de>>>()?.map(|Id(id)| id),
+                "id" => fields.id = id(&mut map)?,
                 "kind" => fields.kind = text(&mut map)?,
                 "time" => fields.time = map.next_value()?,
                 "actor" => fields.actor = text(&mut map)?,
                 "target" => fields.target = text(&mut map)?,
                 "code" => fields.code = text(&mut map)?,
                 "value" => fields.value = map.next_value()?,
+                "currency" => fields.currency = text(&mut map)?,
+                "refers" => fields.refers = id(&mut map)?,
                 "segments" => {
                     object.segments = map.next_value::<Option<_>>()?.unwrap_or_default();
                 }

@@ -6,6 +6,7 @@
 mod admit;
 mod canonical;
 mod glance;
+mod money;
 mod scan;
 mod table;
 mod time;
@@ -58,6 +59,8 @@ struct Fields<'a> {
     time: Option<Time<'a>>,
     code: Option<Cow<'a, str>>,
     value: Option<f64>,
+    currency: Option<Cow<'a, str>>,
+    refers: Option<Cow<'a, str>>,
     /// How many segment names wait in the batch.
     segments: usize,
     /// What is wrong with the first bad one.

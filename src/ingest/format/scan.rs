@@ -26,6 +26,8 @@ enum Name {
     Target,
     Code,
     Value,
+    Currency,
+    Refers,
     Segments,
     Unread,
 }
@@ -62,6 +64,8 @@ pub(super) fn fields<'a>(text: &'a str, batch: &mut Batch<'a>) -> Result<Fields<
                 Name::Target => fields.target = token.text()?,
                 Name::Code => fields.code = token.text()?,
                 Name::Value => fields.value = token.amount()?,
+                Name::Currency => fields.currency = token.text()?,
+                Name::Refers => fields.refers = token.digits_or_text()?,
                 Name::Segments | Name::Unread => {}
             }
         }
@@ -160,6 +164,8 @@ impl<'a> Cursor<'a> {
             [b'p', b'o', b's', b't', b'"', ..] => (Name::Unread, 5),
             [b'c', b'o', b'd', b'e', b'"', ..] => (Name::Code, 5),
             [b'v', b'a', b'l', b'u', b'e', b'"', ..] => (Name::Value, 6),
+            [b'c', b'u', b'r', b'r', b'e', b'n', b'c', b'y', b'"', ..] => (Name::Currency, 9),
+            [b'r', b'e', b'f', b'e', b'r', b's', b'"', ..] => (Name::Refers, 7),
             _ => return self.string_rest().map(|_| Name::Unread),
         };
         self.at += length;

@@ -9,7 +9,8 @@ use super::{Fields, RECORD_BYTES_MAX, time::Time};
 use crate::model::{Batch, Reason};
 
 /// Fields of an event that a table can have.
-const FIELDS: [&str; 8] = ["kind", "actor", "target", "time", "id", "segments", "code", "value"];
+const FIELDS: [&str; 10] =
+    ["kind", "actor", "target", "time", "id", "segments", "code", "value", "currency", "refers"];
 /// Fields without which no row is an event.
 const REQUIRED: [&str; 2] = ["kind", "actor"];
 
@@ -109,7 +110,7 @@ impl Columns {
             [] => Ok(None),
             cell => str::from_utf8(cell).map(Some).ok().ok_or(Reason::Parse),
         };
-        let [kind, actor, target, time, id, segments, code, value] = self.0;
+        let [kind, actor, target, time, id, segments, code, value, currency, refers] = self.0;
         let mut fields = Fields {
             kind: cell(kind)?.map(Cow::Borrowed),
             actor: cell(actor)?.map(Cow::Borrowed),
@@ -118,6 +119,8 @@ impl Columns {
             id: cell(id)?.map(Cow::Borrowed),
             code: cell(code)?.map(Cow::Borrowed),
             value: cell(value)?.map(str::parse).transpose().ok().ok_or(Reason::Parse)?,
+            currency: cell(currency)?.map(Cow::Borrowed),
+            refers: cell(refers)?.map(Cow::Borrowed),
             ..Fields::default()
         };
         for name in cell(segments)?.into_iter().flat_map(|list| list.split(SEPARATORS)) {
@@ -157,19 +160,24 @@ mod tests {
     #[test]
     fn columns_are_found_by_their_given_name_or_that_of_the_field() {
         let columns = find("actor=who,time=at", &["at", "kind", "noise", "who", "target"]);
-        let expected = [Some(1), Some(3), Some(4), Some(0), None, None, None, None];
+        let expected = [Some(1), Some(3), Some(4), Some(0), None, None, None, None, None, None];
         assert_eq!(columns, Ok(Columns(expected)));
     }
 
     #[test]
     fn a_row_is_rewritten_as_an_event() {
-        let columns = find("actor=who", &["kind", "who", "segments", "value", "time"]).unwrap();
+        let header = ["kind", "who", "segments", "value", "time", "order", "currency"];
+        let columns = find("actor=who,refers=order", &header).unwrap();
         for (cells, expected) in [
             (
                 &["like", "a\"b", "x|y ; z", "1.5", "1341100972"][..],
                 r#"{"actor":"a\"b","kind":"like","segments":["x","y","z"],"time":"1341100972","value":1.5}"#,
             ),
             (&["", "", "", "much"], r#"{"value":"much"}"#),
+            (
+                &["refund", "a", "", "5", "", "e1", "EUR"],
+                r#"{"actor":"a","currency":"EUR","kind":"refund","refers":"e1","value":5.0}"#,
+            ),
             (&["like"], r#"{"kind":"like"}"#),
         ] {
             let (cells, ends) = row(cells);
@@ -187,7 +195,7 @@ mod tests {
                 "who=x",
                 &["kind"],
                 "\"who\" is not a field, it must be one of kind, actor, target, time, id, \
-                 segments, code, value",
+                 segments, code, value, currency, refers",
             ),
             ("", &["kind"], "no column \"actor\" for actor, the header has [\"kind\"]"),
             (

@@ -20,11 +20,14 @@ struct Decoded {
     id: Option<u64>,
     segments: Vec<String>,
     value: f64,
+    unpriced: bool,
+    refers: Option<u64>,
 }
 
 fn decoder() -> Decoder {
     let codes = BTreeMap::from([("ADA10".to_owned(), "ada".to_owned())]);
-    Decoder::new(SECRET, &codes)
+    let currencies = BTreeMap::from([("EUR".to_owned(), 2.0)]);
+    Decoder::new(SECRET, &codes, &currencies)
 }
 
 fn contents(batch: &Batch<'_>) -> Vec<Decoded> {
@@ -36,6 +39,8 @@ fn contents(batch: &Batch<'_>) -> Vec<Decoded> {
         id: i.id,
         segments: batch.segments(i).iter().map(ToString::to_string).collect(),
         value: i.value,
+        unpriced: i.unpriced,
+        refers: i.refers,
     };
     batch.interactions().iter().map(decoded).collect()
 }
@@ -77,17 +82,20 @@ fn pending(mut batch: Batch<'_>) -> Vec<String> {
 
 #[test]
 fn every_field_is_read() {
-    let payload = br#"{"id":"e1","kind":"conversion","time":1341100972123,"actor":"u1",
-        "target":"caf\u00e9","segments":["a","b"],"campaign":"spring","value":12.5}"#;
+    let payload = br#"{"id":"e1","kind":"refund","time":1341100972123,"actor":"u1",
+        "target":"caf\u00e9","segments":["a","b"],"campaign":"spring","value":12.5,
+        "currency":"EUR","refers":"e0"}"#;
     let decoded = decode(payload).expect("the event is right");
     let expected = Decoded {
-        kind: Kind::Conversion,
+        kind: Kind::Refund,
         time_ms: 1_341_100_972_123,
         actor: SECRET.account("u1").0,
         target: Some("café".to_owned()),
         id: Some(SECRET.event_id("e1")),
         segments: vec!["a".to_owned(), "b".to_owned()],
-        value: 12.5,
+        value: 25.0,
+        unpriced: false,
+        refers: Some(SECRET.event_id("e0")),
     };
     assert_eq!(decoded, expected);
 }
@@ -135,6 +143,10 @@ fn reasons() {
         (like(&format!(r#""actor":"{long}""#)), TooLarge),
         (like(&format!(r#""target":"{long}""#)), TooLarge),
         (like(&format!(r#""id":"{long}""#)), TooLarge),
+        (format!(r#"{{"kind":"refund","actor":"a","refers":"{long}"}}"#), TooLarge),
+        (r#"{"kind":"refund","actor":"a","refers":1.5}"#.into(), Parse),
+        (r#"{"kind":"refund","actor":"a","currency":5}"#.into(), Parse),
+        (r#"{"kind":"conversion","actor":"a","value":1e308,"currency":"EUR"}"#.into(), BadValue),
         (like(&format!(r#""segments":["{long}"]"#)), TooLarge),
         (like(&format!(r#""segments":[{many}]"#)), TooLarge),
         (" ".repeat(RECORD_BYTES_MAX + 1), TooLarge),
@@ -182,6 +194,47 @@ fn a_code_declares_the_target_of_a_conversion() {
 }
 
 #[test]
+fn only_sales_and_what_takes_them_back_have_a_price() {
+    let priced = |kind: &str, currency: &str| {
+        let text = format!(
+            r#"{{"kind":"{kind}","actor":"a","target":"b","value":10,"currency":{currency}}}"#
+        );
+        decode(text.as_bytes()).map(|event| (event.value, event.unpriced)).expect("right")
+    };
+    for (kind, currency, expected) in [
+        ("conversion", r#""EUR""#, (20.0, false)),
+        ("refund", r#""EUR""#, (20.0, false)),
+        ("conversion", r#""USD""#, (0.0, true)),
+        ("refund", r#""USD""#, (0.0, true)),
+        ("conversion", "null", (10.0, false)),
+        ("conversion", r#""""#, (10.0, false)),
+        ("like", r#""USD""#, (10.0, false)),
+    ] {
+        assert_eq!(priced(kind, currency), expected, "{kind} {currency}");
+    }
+}
+
+#[test]
+fn only_a_refund_refers_to_a_sale() {
+    let refers = |fields: &str| {
+        let text = format!(r#"{{"actor":"a","target":"b",{fields}}}"#);
+        decode(text.as_bytes()).expect("right").refers
+    };
+    let long = "x".repeat(257);
+    for (fields, expected) in [
+        (r#""kind":"refund","refers":"e1""#, Some("e1")),
+        (r#""kind":"refund","refers":"\u00651""#, Some("e1")),
+        (r#""kind":"refund","refers":17"#, Some("17")),
+        (r#""kind":"refund","refers":"""#, None),
+        (r#""kind":"refund","refers":null"#, None),
+        (r#""kind":"conversion","refers":"e1""#, None),
+        (&format!(r#""kind":"like","refers":"{long}""#), None),
+    ] {
+        assert_eq!(refers(fields), expected.map(|id| SECRET.event_id(id)), "{fields}");
+    }
+}
+
+#[test]
 fn nesting_does_not_reach_the_stack() {
     let depth = 400_000;
     let text = format!(
@@ -226,6 +279,7 @@ fn the_scanner_knows_the_common_shapes() {
         r#"{"id": 17, "kind": "like", "actor": "é", "target": "☃", "time": "2012-07-01T00:02:52Z"}"#,
         "{\"kind\":\"like\",\n \"via\":null,\"has_link\":true,\"is_question\":false}\n",
         r#"{"kind":"conversion","value":20,"code":"x","segments":["a","b"],"segments":["c"]}"#,
+        r#"{"kind":"refund","value":20,"currency":"EUR","refers":"e1","currency":null,"refers":7}"#,
     ] {
         assert!(scanner_agrees(text), "{text}");
     }
@@ -251,7 +305,8 @@ fn the_scanner_leaves_the_rest_to_the_general_decoder() {
 /// JSON-like text: mostly right events, with fields repeated, of wrong types, or odd.
 fn event() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec![
-        "id", "kind", "time", "actor", "target", "code", "value", "segments", "post", "\\u0069d",
+        "id", "kind", "time", "actor", "target", "code", "value", "currency", "refers", "segments",
+        "post", "\\u0069d",
     ]);
     let value = prop_oneof![
         4 => "[a-zé]{0,12}".prop_map(|s| format!("\"{s}\"")),

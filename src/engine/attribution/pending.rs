@@ -1,0 +1,101 @@
+//! Conversions and refunds that wait for the watermark, so that touches may still arrive.
+//!
+//! Invariant: they leave in the order of their times, sales before refunds, then as they came.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use crate::engine::segments::SetId;
+use crate::model::AccountKey;
+
+/// A conversion or refund on its way to be settled.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Pending {
+    pub(in crate::engine) time_ms: i64,
+    pub(in crate::engine) is_refund: bool,
+    pub(in crate::engine) actor: AccountKey,
+    pub(in crate::engine) segments: SetId,
+    /// The influencer whose target or code it has.
+    pub(in crate::engine) declared: Option<u32>,
+    /// In the base currency.
+    pub(in crate::engine) value: f64,
+    /// Of a sale: by what a refund will refer to it. Of a refund: the sale that it refers to.
+    pub(in crate::engine) id: Option<u64>,
+}
+
+#[derive(Default)]
+pub(in crate::engine) struct Waiting {
+    heap: BinaryHeap<Reverse<Ordered>>,
+    arrived: u64,
+}
+
+struct Ordered {
+    arrived: u64,
+    pending: Pending,
+}
+
+impl Waiting {
+    pub(in crate::engine) fn push(&mut self, pending: Pending) {
+        self.arrived += 1;
+        self.heap.push(Reverse(Ordered { arrived: self.arrived, pending }));
+    }
+
+    /// The time of the next one.
+    pub(in crate::engine) fn next_ms(&self) -> i64 {
+        self.heap.peek().map_or(i64::MAX, |Reverse(next)| next.pending.time_ms)
+    }
+
+    /// The next one, if its time is not after `until_ms`.
+    pub(in crate::engine) fn pop(&mut self, until_ms: i64) -> Option<Pending> {
+        let Reverse(next) = self.heap.peek()?;
+        if next.pending.time_ms > until_ms {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(next)| next.pending)
+    }
+
+    /// Takes out all that `actor` did.
+    pub(in crate::engine) fn forget(&mut self, actor: AccountKey) -> Vec<Pending> {
+        let mut gone = Vec::new();
+        let all = std::mem::take(&mut self.heap).into_vec();
+        let (of_actor, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|Reverse(waiting)| waiting.pending.actor == actor);
+        gone.extend(of_actor.into_iter().map(|Reverse(waiting)| waiting.pending));
+        self.heap = others.into();
+        gone
+    }
+
+    pub(in crate::engine) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    pub(in crate::engine) fn bytes(&self) -> usize {
+        self.heap.len() * size_of::<Ordered>()
+    }
+}
+
+impl Ordered {
+    const fn key(&self) -> (i64, bool, u64) {
+        (self.pending.time_ms, self.pending.is_refund, self.arrived)
+    }
+}
+
+impl PartialEq for Ordered {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Ordered {}
+
+impl PartialOrd for Ordered {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ordered {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}

@@ -1,0 +1,186 @@
+//! What an interaction that passed the checks changes: units, credit, fans, follows.
+//!
+//! Invariant: sums only grow, but for what an unfollow takes back.
+
+use super::blocks::MAX_ENTRIES;
+use super::entry::{Acted, Entry, Following, Gain, Key, Side};
+use super::locate::Located;
+use super::member::Devotion;
+use super::pool::Block;
+use super::rules::Feeds;
+use super::segments::SegmentId;
+use super::shard::{Act, Shard};
+use super::slots::{Latest, count_fan};
+use super::touches::Touch;
+use super::units::{Run, Weight};
+use crate::model::Interaction;
+
+/// What an act is on: the `n`th of its segments, the influencer, and perhaps their slot.
+type On = (usize, u32, Option<u32>);
+
+impl Shard {
+    pub(super) fn feed(&mut self, interaction: &Interaction<'_>, act: Act, at: Located) {
+        match (self.rules.feeds(interaction.kind), &interaction.target) {
+            (Feeds::Influence { side, weight, outbound }, Some(target)) => {
+                let influencer = self.slots.intern(target, at.influencer);
+                for n in 0..self.segments.members(act.set).len() {
+                    self.act(act, (n, influencer, at.slot), side, weight);
+                }
+                self.touch(act.actor, Touch::new(interaction.time_ms, weight.counts, influencer));
+                if let Some(weight) = outbound {
+                    self.act_outbound(act, weight);
+                }
+            }
+            (Feeds::Popularity(weight), Some(target)) => {
+                let influencer = self.slots.intern(target, at.influencer);
+                for n in 0..self.segments.members(act.set).len() {
+                    self.like(act, (n, influencer, at.slot), weight);
+                }
+            }
+            (Feeds::Follow { on }, Some(target)) => {
+                let influencer = self.slots.intern(target, at.influencer);
+                let following = Following { time_ms: interaction.time_ms, segments: act.set, on };
+                self.follow_influencer(act, influencer, following);
+            }
+            (Feeds::Conversion, _) => self.convert(interaction, act, at.influencer),
+            (Feeds::Refund, _) => self.refund(interaction, act, at.influencer),
+            _ => {}
+        }
+    }
+
+    /// An act of amplify or relate in the `n`th of its segments.
+    fn act(&mut self, act: Act, on: On, side: Side, weight: Weight) {
+        let (n, influencer, hint) = on;
+        let segment = self.segments.members(act.set)[n];
+        self.preserve(act.actor, act.bucket);
+        let slot = self.slots.open(segment, influencer, hint);
+        let devoted = self.act_on_anyone(act, segment, slot, weight);
+        if let Some(other) = devoted.only().filter(|other| *other != slot) {
+            self.share_credit(act.actor, other);
+        }
+
+        let new = Entry::Acted(Acted::new(act.bucket));
+        let (block, at, fresh) = self.entry(act, Key::acted(slot), new);
+        let Entry::Acted(acted) = self.blocks.entry_mut(block, at) else { return };
+        let Gain { credit, first_in_bucket, moved_from } =
+            acted.act(side, act.bucket, weight, &self.decay);
+        let now = self.decay.weight(self.newest_bucket());
+        let sums = self.slots.add_to(slot, now, fresh);
+        match side {
+            Side::Amplify => sums.amplify += credit,
+            Side::Relate => sums.relate += credit,
+        }
+        if devoted != Devotion::NOBODY && devoted != Devotion::to(slot) {
+            sums.shared += credit;
+        }
+        let latest = match moved_from {
+            _ if fresh => Latest::First,
+            Some(before) => Latest::MovedFrom(before),
+            None => Latest::Unmoved,
+        };
+        count_fan(sums, act.bucket, first_in_bucket, latest);
+    }
+
+    /// An act as one on anyone: it makes the actor part of the active audience, and exposed. Gives
+    /// to whom it was devoted before.
+    fn act_on_anyone(
+        &mut self,
+        act: Act,
+        segment: SegmentId,
+        slot: u32,
+        weight: Weight,
+    ) -> Devotion {
+        let member = self.actors.member_mut(act.actor, segment, act.bucket);
+        let (gained, first) = member.act(act.bucket, weight, &self.decay);
+        let devoted = member.devote(slot);
+        if first {
+            let around = member.acted_around(act.bucket, self.segments.exposure());
+            self.segments.counts_mut(segment).act(member, act.bucket, around);
+        }
+        self.segments.add_audience(segment, gained);
+        devoted
+    }
+
+    /// Counts the credit that an account has of an actor as shared: it now acts on others, too.
+    fn share_credit(&mut self, actor: u32, slot: u32) {
+        let block = self.actors.get(actor).entries;
+        if let Some(at) = self.blocks.find(block, Key::acted(slot), None)
+            && let Entry::Acted(acted) = self.blocks.entry(block, at)
+        {
+            let (amplify, relate) = acted.credit(&self.decay);
+            self.slots.change(slot).shared += amplify + relate;
+        }
+    }
+
+    fn touch(&mut self, actor: u32, touch: Touch) {
+        let settled_ms = self.watermark_ms - self.terms.grace_ms;
+        let touched = &mut self.actors.get_mut(actor).touched;
+        self.touches.push(touched, touch, settled_ms, |at| &**self.slots.name_of(at));
+    }
+
+    fn act_outbound(&mut self, act: Act, weight: Weight) {
+        let record = self.actors.get_mut(act.actor);
+        let fresh = Run { bucket: act.bucket, ..Run::default() };
+        let mut run = record.outbound().unwrap_or(fresh);
+        run.advance(act.bucket, &self.decay);
+        run.add(act.bucket, weight, &self.decay);
+        record.set_outbound(run);
+        if record.watched {
+            self.watch.changed(record.key, act.actor);
+        }
+    }
+
+    fn like(&mut self, act: Act, (n, influencer, hint): On, weight: Weight) {
+        let segment = self.segments.members(act.set)[n];
+        let slot = self.slots.open(segment, influencer, hint);
+        let new = Entry::Liked(Run { bucket: act.bucket, ..Run::default() });
+        let (block, at, fresh) = self.entry(act, Key::liked(slot), new);
+        let Entry::Liked(run) = self.blocks.entry_mut(block, at) else { return };
+        let credit = run.act(act.bucket, weight, &self.decay);
+        let now = self.decay.weight(self.newest_bucket());
+        self.slots.add_to(slot, now, fresh).popularity += credit;
+    }
+
+    /// Takes over a follow or unfollow unless a later one is known. At the same time the
+    /// unfollow is the later one.
+    fn follow_influencer(&mut self, act: Act, influencer: u32, new: Following) {
+        let key = Key::following(influencer);
+        let (block, at, fresh) = self.entry(act, key, Entry::Following(new));
+        let Entry::Following(known) = self.blocks.entry_mut(block, at) else { return };
+        let before = (!fresh).then_some(*known);
+        if before.is_some_and(|before| (new.time_ms, !new.on) < (before.time_ms, !before.on)) {
+            return;
+        }
+        *known = new;
+        if fresh {
+            self.slots.hold_influencer(influencer);
+        }
+        self.count_follower(influencer, before, -1);
+        self.count_follower(influencer, Some(new), 1);
+    }
+
+    pub(super) fn count_follower(&mut self, influencer: u32, who: Option<Following>, sign: i32) {
+        let Some(following) = who.filter(|following| following.on) else { return };
+        for segment in self.segments.members(following.segments) {
+            let slot = self.slots.open(*segment, influencer, None);
+            let followers = &mut self.slots.change(slot).followers;
+            *followers = followers.saturating_add_signed(sign);
+        }
+    }
+
+    /// Where the actor's entry of `key` lies, and whether it is new: then it starts as `new`.
+    fn entry(&mut self, act: Act, key: Key, new: Entry) -> (Block, u16, bool) {
+        let actor = act.actor;
+        let block = self.actors.get(actor).entries;
+        if let Some(at) = self.blocks.find(block, key, act.entry) {
+            return (block, at, false);
+        }
+        if block.len() == MAX_ENTRIES {
+            self.drop_coldest(actor);
+        }
+        let mut block = self.actors.get(actor).entries;
+        self.blocks.push(&mut block, key, new);
+        self.actors.get_mut(actor).entries = block;
+        (block, block.len() - 1, true)
+    }
+}

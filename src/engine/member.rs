@@ -1,0 +1,297 @@
+//! An actor in a segment: its acts on anyone, when it converted, and for how long it is active.
+//!
+//! Invariant: bucket `b` lies at place `b mod 64`, and what lies there is of one of the [`HISTORY`]
+//! buckets up to the newest.
+
+use super::decay::Decay;
+use super::segments::SegmentId;
+use super::units::Weight;
+use crate::model::HISTORY;
+
+/// Marks the end of a chain of members, and an actor without any.
+pub(super) const NO_MEMBER: u32 = u32::MAX;
+
+const HISTORY_BUCKETS: u32 = 64;
+
+/// A cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Member {
+    /// Capped units of acts on anyone, in quarters, a nibble a bucket.
+    quarters: [u8; HISTORY / 2],
+    /// Buckets with a conversion: bit `k` is `bucket − k`.
+    converted: u64,
+    /// Decayed units of the run as of the start of `bucket`.
+    units: f64,
+    /// The newest bucket with an act or a conversion.
+    bucket: u32,
+    pub(super) segment: SegmentId,
+    pub(super) next: u32,
+    pub(super) devotion: Devotion,
+}
+
+const _: () = assert!(size_of::<Member>() == 64, "a member must fit a cache line");
+
+/// Whom a member acts on in its run: nobody yet, the account of one slot, or several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Devotion(u32);
+
+/// Buckets around one, a nibble each: the lowest bit of nibble `exposure + d` says whether the
+/// bucket `d` after it has an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Around(u64);
+
+/// The lowest bit of each nibble.
+const LANES: u64 = 0x1111_1111_1111_1111;
+
+impl Devotion {
+    pub(super) const NOBODY: Self = Self(u32::MAX);
+    pub(super) const SEVERAL: Self = Self(u32::MAX - 1);
+
+    /// To the account of `slot` alone.
+    pub(super) const fn to(slot: u32) -> Self {
+        Self(slot)
+    }
+
+    /// The slot of the only account acted on.
+    pub(super) fn only(self) -> Option<u32> {
+        (self != Self::NOBODY && self != Self::SEVERAL).then_some(self.0)
+    }
+}
+
+impl Default for Member {
+    fn default() -> Self {
+        Self::new(SegmentId::NONE, 0)
+    }
+}
+
+impl Member {
+    /// A membership without any act that starts in `bucket`.
+    pub(super) const fn new(segment: SegmentId, bucket: u32) -> Self {
+        Self {
+            quarters: [0; HISTORY / 2],
+            converted: 0,
+            units: 0.0,
+            bucket,
+            segment,
+            next: NO_MEMBER,
+            devotion: Devotion::NOBODY,
+        }
+    }
+
+    /// Adds an act; gives the credit gained, referred to the landmark, and whether it is the first
+    /// of its bucket.
+    pub(super) fn act(&mut self, bucket: u32, weight: Weight, decay: &Decay) -> (f64, bool) {
+        self.advance(bucket, decay);
+        let (units, before) = (self.units, self.quarters_in(bucket));
+        let after = weight.cap.min(before + weight.counts);
+        if after == before {
+            return (0.0, false);
+        }
+        self.set(bucket, after);
+        self.units += f64::from(after - before) * 0.25 * decay.fade(self.bucket - bucket);
+        let gained = (decay.credit(self.units) - decay.credit(units)) * decay.weight(self.bucket);
+        (gained, before == 0)
+    }
+
+    /// Notes an act on the account of `slot`; gives to whom it was devoted before.
+    pub(super) fn devote(&mut self, slot: u32) -> Devotion {
+        let before = self.devotion;
+        if before == Devotion::NOBODY {
+            self.devotion = Devotion::to(slot);
+        } else if before != Devotion::to(slot) {
+            self.devotion = Devotion::SEVERAL;
+        }
+        before
+    }
+
+    /// Notes a conversion; false if the bucket had one already.
+    pub(super) fn convert(&mut self, bucket: u32, decay: &Decay) -> bool {
+        self.advance(bucket, decay);
+        let bit = 1_u64.checked_shl(self.bucket - bucket).unwrap_or_default();
+        let first = self.converted & bit == 0;
+        self.converted |= bit;
+        first && bit > 0
+    }
+
+    /// The credit of the run so far, referred to the landmark.
+    pub(super) fn credit(&self, decay: &Decay) -> f64 {
+        decay.credit(self.units) * decay.weight(self.bucket)
+    }
+
+    /// The newest bucket with an act or a conversion.
+    pub(super) const fn bucket(&self) -> u32 {
+        self.bucket
+    }
+
+    /// Units of acts in a bucket, in quarters; 0 for one that is not among those kept.
+    pub(super) fn quarters_in(&self, bucket: u32) -> u32 {
+        if bucket > self.bucket || self.bucket - bucket >= HISTORY_BUCKETS {
+            return 0;
+        }
+        let pair = self.quarters[(bucket % HISTORY_BUCKETS / 2) as usize];
+        u32::from(pair >> (4 * (bucket % 2)) & 15)
+    }
+
+    /// Buckets with a conversion, bit `k` for `closed − k`.
+    pub(super) fn converted_by(&self, closed: u32) -> u64 {
+        aged(self.converted, self.bucket, closed)
+    }
+
+    pub(super) fn has_converted_in(&self, bucket: u32) -> bool {
+        bucket <= self.bucket && self.converted_by(bucket) & 1 == 1
+    }
+
+    /// Buckets with an act, of those at most `exposure` away from `bucket`.
+    pub(super) fn acted_around(&self, bucket: u32, exposure: u32) -> Around {
+        let from = bucket.saturating_sub(exposure);
+        let oldest = self.bucket.saturating_sub(HISTORY_BUCKETS - 1);
+        if from > self.bucket {
+            return Around(0);
+        }
+        // Sixteen buckets, a nibble each, from `from` on; some of them are not there.
+        let quarters = self.sixteen(from);
+        let there = ones(self.bucket - from + 1) & !ones(oldest.saturating_sub(from));
+        let acted = quarters | quarters >> 1 | quarters >> 2 | quarters >> 3;
+        let before_time = exposure - (bucket - from);
+        let acted = (acted & LANES & there) << (4 * before_time);
+        Around(acted & ones(2 * exposure + 1))
+    }
+
+    /// The nibbles of sixteen buckets from `bucket` on, the first one lowest.
+    fn sixteen(&self, bucket: u32) -> u64 {
+        let (words, _) = self.quarters.as_chunks::<8>();
+        let at = (bucket % HISTORY_BUCKETS / 16) as usize;
+        let shift = 4 * (bucket % 16);
+        let (low, high) = (u64::from_le_bytes(words[at]), u64::from_le_bytes(words[(at + 1) % 4]));
+        low >> shift | high.checked_shl(64 - shift).unwrap_or_default()
+    }
+
+    fn set(&mut self, bucket: u32, quarters: u32) {
+        let pair = &mut self.quarters[(bucket % HISTORY_BUCKETS / 2) as usize];
+        let shift = 4 * (bucket % 2);
+        *pair = *pair & !(15 << shift) | u8::try_from(quarters << shift).unwrap_or(u8::MAX);
+    }
+
+    /// Moves on to `bucket` if it is newer; a silence beyond the retention starts a new run.
+    fn advance(&mut self, bucket: u32, decay: &Decay) {
+        if bucket <= self.bucket {
+            return;
+        }
+        let elapsed = bucket - self.bucket;
+        for skipped in 0..elapsed.min(HISTORY_BUCKETS) {
+            self.set(bucket - skipped, 0);
+        }
+        self.converted = self.converted.checked_shl(elapsed).unwrap_or_default();
+        if elapsed > decay.retention() {
+            (self.units, self.devotion) = (0.0, Devotion::NOBODY);
+        } else {
+            self.units *= decay.fade(elapsed);
+        }
+        self.bucket = bucket;
+    }
+}
+
+impl Around {
+    /// Whether one of the `exposure` buckets before the middle has an act.
+    pub(super) fn exposes_middle(self, exposure: u32) -> bool {
+        self.0 & ones(exposure) != 0
+    }
+
+    /// How many buckets after the middle each bucket lies that only an act in the middle exposes.
+    pub(super) fn newly_exposed(self, exposure: u32) -> impl Iterator<Item = u32> {
+        let others = self.0 & !(1 << (4 * exposure));
+        let exposed = (1..=exposure).fold(0, |exposed, after| exposed | others << (4 * after));
+        (1..=exposure).filter(move |after| exposed >> (4 * (exposure + after)) & 1 == 0)
+    }
+}
+
+/// The lowest `nibbles` nibbles of a word.
+fn ones(nibbles: u32) -> u64 {
+    if nibbles >= 16 { u64::MAX } else { (1 << (4 * nibbles)) - 1 }
+}
+
+/// A mask whose bit `k` is `newest − k`, turned into one whose bit `k` is `closed − k`.
+pub(super) fn aged(mask: u64, newest: u32, closed: u32) -> u64 {
+    if newest >= closed {
+        mask.checked_shr(newest - closed).unwrap_or_default()
+    } else {
+        mask.checked_shl(closed - newest).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Params;
+
+    const ONE: Weight = Weight { counts: 4, cap: 12 };
+
+    #[test]
+    fn a_history_holds_the_last_64_buckets() {
+        let decay = Decay::new(&Params::default());
+        let mut member = Member::new(SegmentId::NONE, 100);
+        for bucket in [100, 101, 130, 163, 164] {
+            member.act(bucket, ONE, &decay);
+        }
+        let acted: Vec<u32> = (90..180).filter(|b| member.quarters_in(*b) > 0).collect();
+        assert_eq!(acted, [101, 130, 163, 164]);
+        member.act(300, ONE, &decay);
+        let acted: Vec<u32> = (90..400).filter(|b| member.quarters_in(*b) > 0).collect();
+        assert_eq!(acted, [300]);
+    }
+
+    #[test]
+    fn conversions_age_with_the_bucket_that_is_asked_of() {
+        let decay = Decay::new(&Params::default());
+        let mut member = Member::new(SegmentId::NONE, 100);
+        assert!(member.convert(100, &decay) && !member.convert(100, &decay));
+        assert!(member.convert(103, &decay) && member.convert(101, &decay));
+        assert_eq!(member.converted_by(103), 0b1101);
+        assert_eq!(member.converted_by(101), 0b11);
+        assert_eq!(member.converted_by(105), 0b11_0100);
+        assert!(member.has_converted_in(101) && !member.has_converted_in(102));
+        assert!(!member.has_converted_in(104));
+        assert_eq!(member.converted_by(300), 0);
+    }
+
+    #[test]
+    fn the_buckets_around_one_are_those_with_an_act() {
+        let decay = Decay::new(&Params::default());
+        let mut member = Member::new(SegmentId::NONE, 0);
+        for bucket in [1, 4, 5, 60, 63, 64, 67, 79, 80, 81, 100, 120, 121] {
+            member.act(bucket, ONE, &decay);
+        }
+        for exposure in 1..=7 {
+            for bucket in 0..140_u32 {
+                let mut expected = 0;
+                for bit in 0..=2 * exposure {
+                    let at = (bucket + bit).checked_sub(exposure);
+                    let acted = at.is_some_and(|at| member.quarters_in(at) > 0);
+                    expected |= u64::from(acted) << (4 * bit);
+                }
+                let around = member.acted_around(bucket, exposure);
+                assert_eq!(around, Around(expected), "bucket {bucket}, exposure {exposure}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_act_exposes_the_buckets_after_it_that_no_other_exposes() {
+        let decay = Decay::new(&Params::default());
+        let newly = |acts: &[u32], middle: u32| {
+            let mut member = Member::new(SegmentId::NONE, 90);
+            acts.iter().for_each(|act| {
+                member.act(*act, ONE, &decay);
+            });
+            let around = member.acted_around(middle, 3);
+            around.newly_exposed(3).map(|after| middle + after).collect::<Vec<_>>()
+        };
+        assert_eq!(newly(&[], 100), [101, 102, 103]);
+        assert_eq!(newly(&[100], 100), [101, 102, 103]);
+        assert_eq!(newly(&[99], 100), [103]);
+        assert_eq!(newly(&[97], 100), [101, 102, 103]);
+        assert_eq!(newly(&[98, 102], 100), [102]);
+        assert_eq!(newly(&[101], 100), [101]);
+    }
+}

@@ -1,0 +1,155 @@
+//! Lists of records that grow and shrink, each in a block of the smallest size class that holds it.
+//!
+//! Invariant: a list's size class follows from its length, so a handle is six bytes.
+
+use super::arena::Arena;
+
+/// Records of one list at most.
+pub(super) const MAX_LEN: u16 = 4096;
+
+/// Sizes from 1 to [`MAX_LEN`]: 1, 2, 3, 4, 6, 8, 12, 16, …
+const CLASSES: u32 = 24;
+
+/// Where a list lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, packed(2))]
+pub(super) struct Block {
+    index: u32,
+    len: u16,
+}
+
+/// Lists of `T`.
+pub(super) struct Pool<T> {
+    classes: Vec<Arena<T>>,
+    /// Records that the blocks in use have room for.
+    room: usize,
+}
+
+impl Block {
+    pub(super) const fn len(self) -> u16 {
+        self.len
+    }
+}
+
+impl<T: Copy + Default> Pool<T> {
+    pub(super) fn new() -> Self {
+        Self { classes: (0..CLASSES).map(|class| Arena::new(width(class))).collect(), room: 0 }
+    }
+
+    #[inline]
+    pub(super) fn list(&self, block: Block) -> &[T] {
+        match class_of(block.len) {
+            Some(class) => &self.classes[class].block(block.index)[..block.len as usize],
+            None => &[],
+        }
+    }
+
+    #[inline]
+    pub(super) fn list_mut(&mut self, block: Block) -> &mut [T] {
+        match class_of(block.len) {
+            Some(class) => &mut self.classes[class].block_mut(block.index)[..block.len as usize],
+            None => &mut [],
+        }
+    }
+
+    #[inline]
+    pub(super) fn record_mut(&mut self, block: Block, at: u16) -> &mut T {
+        let class = class_of(block.len).expect("a record must lie in a block");
+        self.classes[class].record_mut(block.index, at as usize)
+    }
+
+    /// Adds a record at the end; the list may move. It must not be as long as it may be.
+    #[inline]
+    pub(super) fn push(&mut self, block: &mut Block, record: T) {
+        self.resize(block, block.len + 1);
+        *self.record_mut(*block, block.len - 1) = record;
+    }
+
+    /// Takes a record out; the last one takes its place.
+    pub(super) fn swap_remove(&mut self, block: &mut Block, at: u16) -> T {
+        let list = self.list_mut(*block);
+        let last = list.len() - 1;
+        list.swap(at as usize, last);
+        let gone = list[last];
+        self.resize(block, block.len - 1);
+        gone
+    }
+
+    /// Cuts a list short, or makes room at its end for records that are still to be set.
+    pub(super) fn resize(&mut self, block: &mut Block, len: u16) {
+        let (old, new) = (class_of(block.len), class_of(len));
+        if old == new {
+            block.len = len;
+            return;
+        }
+        let index = new.map_or(0, |class| {
+            self.room += width(class);
+            self.classes[class].allocate()
+        });
+        if let (Some(old), Some(new)) = (old, new) {
+            let kept = block.len.min(len) as usize;
+            let [source, target] = self.classes.get_disjoint_mut([old, new]).expect("two classes");
+            target.block_mut(index)[..kept].copy_from_slice(&source.block(block.index)[..kept]);
+        }
+        if let Some(class) = old {
+            self.room -= width(class);
+            self.classes[class].free(block.index);
+        }
+        *block = Block { index, len };
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.room * size_of::<T>()
+    }
+}
+
+/// The size class of a length; an empty list has none.
+#[inline]
+fn class_of(len: u16) -> Option<usize> {
+    match len {
+        0 => None,
+        1 => Some(0),
+        _ => {
+            let k = (len - 1).ilog2();
+            Some((2 * k + u32::from(2 * u32::from(len) > 3 << k)) as usize)
+        }
+    }
+}
+
+fn width(class: impl TryInto<u32>) -> usize {
+    let class = class.try_into().unwrap_or(CLASSES);
+    let k = class / 2;
+    if class.is_multiple_of(2) { (3 << k) / 2 } else { 2 << k }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_fits_its_class_and_no_smaller_one() {
+        for len in 1..=MAX_LEN {
+            let class = class_of(len).unwrap();
+            assert!(width(class) >= len as usize, "length {len} in class {class}");
+            assert!(class == 0 || width(class - 1) < len as usize, "length {len} in class {class}");
+        }
+        assert_eq!(class_of(MAX_LEN), Some(CLASSES as usize - 1));
+    }
+
+    #[test]
+    fn records_survive_growth_and_removal() {
+        let (mut pool, mut block) = (Pool::new(), Block::default());
+        for n in 0..100_u32 {
+            pool.push(&mut block, n);
+        }
+        for n in (0..100).step_by(3) {
+            let at = pool.list(block).iter().position(|x| *x == n).unwrap();
+            assert_eq!(pool.swap_remove(&mut block, u16::try_from(at).unwrap()), n);
+        }
+        let mut left = pool.list(block).to_vec();
+        left.sort_unstable();
+        assert_eq!(left, (0..100).filter(|n| n % 3 != 0).collect::<Vec<_>>());
+        pool.resize(&mut block, 0);
+        assert_eq!((block.len(), pool.bytes()), (0, 0));
+    }
+}

@@ -1,0 +1,255 @@
+//! The acts to which a conversion may be attributed, by actor, and what they are worth.
+//!
+//! Invariant: what is dropped can be no share of a conversion that is still to be settled in time.
+
+use std::cmp::Reverse;
+
+use super::pool::{Block, Pool};
+use super::prefetch::prefetch;
+use crate::model::Params;
+
+/// Touches of one actor at most; the oldest go.
+const MAX_TOUCHES: u16 = 255;
+
+/// Shorter lists just grow.
+const COMPACTED_FROM: u16 = 16;
+
+/// An act of amplify or relate on an influencer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Touch {
+    /// The 32 low and 16 high bits of its event time.
+    time_low: u32,
+    time_high: u16,
+    quarters: u16,
+    pub(super) influencer: u32,
+}
+
+const _: () = assert!(size_of::<Touch>() == 12, "five touches must fit a cache line");
+
+/// The touches of one actor, in no particular order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Touched {
+    /// As long as there is room.
+    list: Block,
+    /// How much of it is in use.
+    used: u8,
+}
+
+/// The touches of all actors.
+pub(super) struct Touches {
+    pool: Pool<Touch>,
+    lookback_ms: i64,
+    most: usize,
+    len: usize,
+    evicted: u64,
+}
+
+impl Touch {
+    pub(super) fn new(time_ms: i64, quarters: u32, influencer: u32) -> Self {
+        let [a, b, c, d, e, f, ..] = time_ms.to_le_bytes();
+        Self {
+            time_low: u32::from_le_bytes([a, b, c, d]),
+            time_high: u16::from_le_bytes([e, f]),
+            quarters: u16::try_from(quarters).unwrap_or(u16::MAX),
+            influencer,
+        }
+    }
+
+    pub(super) const fn time_ms(&self) -> i64 {
+        (self.time_high as i64) << 32 | self.time_low as i64
+    }
+
+    pub(super) fn weight(&self) -> f64 {
+        f64::from(self.quarters) / 4.0
+    }
+}
+
+impl Touches {
+    pub(super) fn new(params: &Params) -> Self {
+        Self {
+            pool: Pool::new(),
+            lookback_ms: params.lookback_ms,
+            most: params.max_touches as usize,
+            len: 0,
+            evicted: 0,
+        }
+    }
+
+    /// Adds a touch. Conversions before `settled_ms` are settled; `name` gives that of an
+    /// influencer, which decides between those touched last at the same time.
+    pub(super) fn push<'a>(
+        &mut self,
+        of: &mut Touched,
+        touch: Touch,
+        settled_ms: i64,
+        name: impl Fn(u32) -> &'a str,
+    ) {
+        if u16::from(of.used) == of.list.len() {
+            self.make_room(of, settled_ms, name);
+        }
+        *self.pool.record_mut(of.list, of.used.into()) = touch;
+        of.used += 1;
+        self.len += 1;
+    }
+
+    /// The last touch of each influencer in the look-back before `time_ms`, the latest first, at
+    /// most as many as may share a conversion.
+    pub(super) fn before<'a>(
+        &self,
+        of: Touched,
+        time_ms: i64,
+        name: impl Fn(u32) -> &'a str,
+        into: &mut Vec<Touch>,
+    ) {
+        let from_ms = time_ms - self.lookback_ms;
+        into.clear();
+        for touch in self.list(of).iter().filter(|t| (from_ms..time_ms).contains(&t.time_ms())) {
+            keep_last(into, *touch);
+        }
+        keep_latest(into, self.most, name);
+    }
+
+    pub(super) fn forget(&mut self, of: &mut Touched) {
+        self.len -= usize::from(of.used);
+        self.pool.resize(&mut of.list, 0);
+        of.used = 0;
+    }
+
+    /// Asks for the place where the next touch goes.
+    pub(super) fn prefetch(&self, of: Touched) {
+        if let Some(place) = self.pool.list(of.list).get(usize::from(of.used)) {
+            prefetch(place);
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.pool.bytes()
+    }
+
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    fn list(&self, of: Touched) -> &[Touch] {
+        &self.pool.list(of.list)[..of.used.into()]
+    }
+
+    /// Drops what no conversion from `settled_ms` on can be attributed to; when that leaves little
+    /// room, there will be twice as much.
+    fn make_room<'a>(&mut self, of: &mut Touched, settled_ms: i64, name: impl Fn(u32) -> &'a str) {
+        let room = of.list.len();
+        if room >= COMPACTED_FROM {
+            self.compact(of, settled_ms, name);
+        }
+        if u16::from(of.used) * 3 >= room * 2 && room < MAX_TOUCHES {
+            self.pool.resize(&mut of.list, (2 * room).clamp(2, MAX_TOUCHES));
+        }
+    }
+
+    fn compact<'a>(&mut self, of: &mut Touched, settled_ms: i64, name: impl Fn(u32) -> &'a str) {
+        let from_ms = settled_ms - self.lookback_ms;
+        let touches = self.list(*of);
+        let mut kept: Vec<Touch> = Vec::with_capacity(touches.len());
+        for touch in touches.iter().filter(|t| (from_ms..settled_ms).contains(&t.time_ms())) {
+            keep_last(&mut kept, *touch);
+        }
+        if kept.len() > self.most {
+            keep_latest(&mut kept, self.most, name);
+        }
+        kept.extend(touches.iter().filter(|t| t.time_ms() >= settled_ms));
+        if kept.len() >= MAX_TOUCHES.into() {
+            // With room for more, so that not each touch has to make room.
+            let most = usize::from(MAX_TOUCHES) * 3 / 4;
+            self.evicted += (kept.len() - most) as u64;
+            kept.sort_unstable_by_key(|t| Reverse((t.time_ms(), t.influencer, t.quarters)));
+            kept.truncate(most);
+        }
+        self.len -= usize::from(of.used) - kept.len();
+        self.pool.list_mut(of.list)[..kept.len()].copy_from_slice(&kept);
+        of.used = u8::try_from(kept.len()).unwrap_or(u8::MAX);
+    }
+}
+
+/// Adds a touch to the last ones of each influencer; of two at one time the heavier is the last.
+fn keep_last(last: &mut Vec<Touch>, touch: Touch) {
+    match last.iter_mut().find(|known| known.influencer == touch.influencer) {
+        Some(known) if (touch.time_ms(), touch.quarters) > (known.time_ms(), known.quarters) => {
+            *known = touch;
+        }
+        Some(_) => {}
+        None => last.push(touch),
+    }
+}
+
+/// Keeps the latest `most` touches, the latest first and at one time by name.
+fn keep_latest<'a>(touches: &mut Vec<Touch>, most: usize, name: impl Fn(u32) -> &'a str) {
+    touches.sort_unstable_by(|a, b| {
+        b.time_ms().cmp(&a.time_ms()).then_with(|| name(a.influencer).cmp(name(b.influencer)))
+    });
+    touches.truncate(most);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    const NAMES: [&str; 30] = [
+        "z", "y", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r",
+        "s", "t", "u", "v", "w", "x", "b", "a", "aa", "ab", "ac", "ad",
+    ];
+
+    fn name(influencer: u32) -> &'static str {
+        NAMES[influencer as usize]
+    }
+
+    /// What is kept must attribute every conversion from `settled_ms` on as everything would.
+    #[test]
+    fn what_is_dropped_is_no_share_of_a_later_conversion() {
+        let params = Params::default();
+        for seed in 0..50 {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            let mut few = Touches::new(&params);
+            let (mut touched, mut whole) = (Touched::default(), Vec::new());
+            let mut settled_ms = 1_000_000_000;
+            for _ in 0..200 {
+                settled_ms += random.random_range(0..40_000_000);
+                let time_ms = settled_ms + random.random_range(-3..600_000);
+                let touch =
+                    Touch::new(time_ms, random.random_range(1..7), random.random_range(0..30));
+                few.push(&mut touched, touch, settled_ms, name);
+                whole.push(touch);
+                let (mut kept, mut wanted) = (Vec::new(), Vec::new());
+                for time_ms in [settled_ms, settled_ms + 300_000, settled_ms + 86_400_000] {
+                    few.before(touched, time_ms, name, &mut kept);
+                    let looked_back = time_ms - params.lookback_ms..time_ms;
+                    wanted.clear();
+                    for touch in whole.iter().filter(|t| looked_back.contains(&t.time_ms())) {
+                        keep_last(&mut wanted, *touch);
+                    }
+                    keep_latest(&mut wanted, params.max_touches as usize, name);
+                    assert_eq!(kept, wanted, "seed {seed}");
+                }
+            }
+            assert!(few.len() < 100 && few.len() == usize::from(touched.used));
+        }
+    }
+
+    #[test]
+    fn the_limit_takes_the_oldest() {
+        let mut touches = Touches::new(&Params::default());
+        let (mut touched, mut last) = (Touched::default(), Vec::new());
+        for n in 0..2_000 {
+            touches.push(&mut touched, Touch::new(1_000_000 + n, 4, 0), 0, name);
+            assert!(touches.len() <= usize::from(MAX_TOUCHES));
+        }
+        touches.before(touched, 2_000_000, name, &mut last);
+        assert_eq!(last, [Touch::new(1_001_999, 4, 0)]);
+        assert_eq!(touches.evicted() + touches.len() as u64, 2_000);
+    }
+}
