@@ -20,6 +20,7 @@ pub mod view;
 pub mod ingest;
 pub mod serve;
 
+pub mod backtest;
 pub mod campaign;
 
 pub mod app;

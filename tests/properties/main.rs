@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../adversary/mod.rs"]
+mod adversary;
 #[path = "../library/mod.rs"]
 mod library;
 #[path = "../oracle/mod.rs"]
@@ -15,6 +17,7 @@ mod oracle;
 
 mod streams;
 
+mod adversity;
 mod agreement;
 mod credit;
 mod fixtures;
@@ -29,9 +32,11 @@ use library::Cut;
 /// Ways to cut up the work.
 fn cuts() -> impl Strategy<Value = Cut> {
     let partitions = prop_oneof![Just(1), Just(2), Just(3), Just(6)];
-    (partitions, 1..80_usize, 1..20_usize).prop_map(|(partitions, batch, publish_every)| Cut {
+    let sizes = (partitions, 1..80_usize, 1..20_usize, 0..40_usize);
+    sizes.prop_map(|(partitions, batch, publish_every, extract)| Cut {
         partitions,
         batch,
         publish_every,
+        extract,
     })
 }
