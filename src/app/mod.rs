@@ -9,6 +9,7 @@ pub mod cli;
 mod daemon;
 mod dead_letter;
 mod demo;
+mod erasure;
 pub mod generate;
 pub mod log;
 pub mod owner;
