@@ -4,6 +4,10 @@
 //! and orders, [`view`] publishes, [`serve`] shows; [`app`] wires them and [`model`] is what they
 //! speak of.
 
+// Made-up standings are shared with benches and examples, which know the crate by its name.
+#[cfg(test)]
+extern crate self as sillage;
+
 pub mod clock;
 pub mod config;
 pub mod model;
@@ -16,6 +20,7 @@ pub mod view;
 pub mod ingest;
 pub mod serve;
 
+pub mod backtest;
 pub mod campaign;
 
 pub mod app;

@@ -87,7 +87,8 @@ fn a_ranking_has_the_shape_of_the_contract() {
     assert_eq!(said["model"], "v2");
     assert_eq!(said["complete"], true);
     assert_eq!(said["active_audience"], 120.5);
-    assert_eq!(said["conversions"], 4);
+    assert_eq!(said["lift_as_of"], 1_699_920_000_000_i64);
+    assert_eq!(said["conversions"], 975);
     assert_eq!(said["organic_conversions"], 1.5);
     assert_eq!(said["organic_value"], 30.0);
     let influencers = said["influencers"].as_array().unwrap();
@@ -97,7 +98,9 @@ fn a_ranking_has_the_shape_of_the_contract() {
     assert_eq!(influencers[0]["label"], "quiet");
     assert_eq!(influencers[0]["score"], 60.0);
     assert_eq!(influencers[0]["fans_by_bucket"], serde_json::json!([1, 2, 3, 4, 5, 6, 7]));
-    assert_eq!(influencers[0]["lift"]["basis"], "insufficient");
+    assert_eq!(influencers[0]["lift"]["basis"], "self_controlled");
+    assert_eq!(influencers[0]["lift"]["rate_ratio"], 1.9);
+    assert_eq!(influencers[0]["declared_conversions"], 20.0);
     assert_eq!(influencers[1]["influencer"], "bob/1 é");
 }
 

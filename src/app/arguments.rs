@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::generate::{self, Destination, Stream};
+use super::worlds::{self, Turns, World};
 use crate::campaign::Plan;
 use crate::clock;
 use crate::config::Duration;
@@ -56,6 +57,11 @@ pub enum OutputFormat {
 /// `sillage generate`
 #[derive(Clone, Debug, Args)]
 pub struct Generate {
+    /// What is in the world: a design, or several joined by +, such as moods+sales.
+    #[arg(long, value_name = "DESIGN", default_value = "plain", value_parser = worlds::world)]
+    pub design: World,
+    #[command(flatten)]
+    pub turns: Turns,
     /// The same seed makes the same events.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -86,8 +92,9 @@ impl Generate {
     /// The same as a request; `kafka` is how to reach brokers, but for their address.
     #[must_use]
     pub fn request(&self, kafka: &kafka::Config) -> generate::Generate {
-        let plan =
-            Plan { seed: self.seed, people: self.people, days: self.days, ..Plan::default() };
+        let (seed, people, days) = (self.seed, self.people, self.days);
+        let knobs = self.turns.apply(&self.design).knobs;
+        let plan = Plan { seed, people, days, knobs, ..Plan::default() };
         let to = match (&self.kafka, &self.topic) {
             (Some(brokers), Some(topic)) => Destination::Kafka {
                 config: kafka::Config { brokers: brokers.clone(), ..kafka.clone() },

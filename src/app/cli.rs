@@ -4,11 +4,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
 
 use super::arguments::{Demo, Generate, Replay};
+use super::backtest::Backtest;
 use crate::config::{Config, LoadError, Source};
 
 /// Ended as asked.
@@ -27,7 +29,28 @@ Examples:
   SILLAGE__KAFKA__BROKERS=127.0.0.1:9092 SILLAGE__KAFKA__TOPICS=interactions sillage run
   sillage replay events.ndjson.gz --limit 10     the ranking of a recorded stream
   sillage generate --people 2000 --days 30 --out events.ndjson
+  sillage backtest --worlds 13                   what is proven where the truth is known
   sillage check                                  what the configuration amounts to";
+
+static GENERATE: LazyLock<String> = LazyLock::new(|| {
+    let examples = "\
+Examples:
+  sillage generate --out events.ndjson.zst --truth truth.json
+  sillage generate --design moods+sales --set accounts=40 --people 50000 --out events.ndjson
+  sillage generate --kafka 127.0.0.1:9092 --topic interactions --rate 2000";
+    format!("{examples}\n\n{}", super::worlds::listed())
+});
+
+static BACKTEST: LazyLock<String> = LazyLock::new(|| {
+    let examples = "\
+Examples:
+  sillage backtest --worlds 100                  every design that the model claims
+  sillage backtest --design limits --worlds 40   what it cannot see
+  sillage backtest events.ndjson.gz --warm-up 14d --every 1d
+  sillage backtest events.ndjson --truth truth.json --format json
+  sillage backtest events.ndjson --sensitivity   what each weight is worth";
+    format!("{examples}\n\n{}", super::worlds::listed())
+});
 
 /// Rolling influence scores per audience segment: Kafka in, Prometheus metrics out.
 #[derive(Debug, Parser)]
@@ -49,7 +72,11 @@ enum Command {
     /// Score a recorded stream without Kafka and print the ranking.
     Replay(Replay),
     /// Make a synthetic campaign whose truth is known, to a file or to Kafka.
+    #[command(after_help = GENERATE.as_str(), after_long_help = GENERATE.as_str())]
     Generate(Generate),
+    /// Hold scores and other methods beside what was planted, or beside the next day.
+    #[command(after_help = BACKTEST.as_str())]
+    Backtest(Backtest),
     /// Check the configuration and print what it amounts to.
     Check,
     /// Print every configuration key with its default and what it means.
@@ -65,6 +92,8 @@ enum Command {
 enum Failure {
     #[error(transparent)]
     Usage(#[from] LoadError),
+    #[error("{0}")]
+    Arguments(String),
     #[error("{0:#}")]
     Running(anyhow::Error),
 }
@@ -83,7 +112,7 @@ pub fn main() -> ExitCode {
         Err(failure) => {
             eprintln!("sillage: {failure}");
             match failure {
-                Failure::Usage(_) => USAGE.into(),
+                Failure::Usage(_) | Failure::Arguments(_) => USAGE.into(),
                 Failure::Running(_) => FAILED.into(),
             }
         }
@@ -103,6 +132,10 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
             let request = arguments.request(&configuration(cli)?.kafka);
             let generated = super::generate::run(&request, &AtomicBool::new(false));
             generated.map(drop).map_err(Failure::Running)
+        }
+        Command::Backtest(arguments) => {
+            arguments.check().map_err(Failure::Arguments)?;
+            super::backtest::run(&configuration(cli)?, arguments).map_err(Failure::Running)
         }
         Command::Check => super::check::check(&configuration(cli)?).map_err(Failure::Running),
         Command::Reference { metrics } => {

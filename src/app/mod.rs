@@ -1,6 +1,7 @@
 //! The one place that knows all parts: wiring, the loop, shutdown.
 
 pub mod arguments;
+pub mod backtest;
 mod build;
 pub mod catalogue;
 pub mod check;
@@ -18,6 +19,7 @@ mod signals;
 mod status;
 mod table;
 mod witness;
+pub mod worlds;
 
 /// Threads that score when the configuration names no number.
 fn cores() -> usize {

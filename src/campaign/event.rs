@@ -18,7 +18,7 @@ pub struct Event {
     pub actor: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Cow<'static, str>>,
-    pub segments: [&'static str; 1],
+    pub segments: &'static [&'static str],
     /// Of a conversion, in `currency`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,

@@ -1,11 +1,12 @@
-//! How large a campaign is and when it takes place.
+//! How large a campaign is, when it takes place, and what is in it.
 
+use super::Knobs;
 use crate::config::Invalid;
 
 const DAY_MS: i64 = 86_400_000;
 
 /// What a campaign is made from; equal plans give equal events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plan {
     pub seed: u64,
     /// Members of the audience.
@@ -13,16 +14,23 @@ pub struct Plan {
     pub days: u16,
     /// Midnight (UTC) of the first day, ms since the Unix epoch.
     pub start_ms: i64,
+    pub knobs: Knobs,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { seed: 1, people: 20_000, days: 45, start_ms: 20_000 * DAY_MS }
+        Self {
+            seed: 1,
+            people: 20_000,
+            days: 45,
+            start_ms: 20_000 * DAY_MS,
+            knobs: Knobs::default(),
+        }
     }
 }
 
 impl Plan {
-    /// Largest audience; 24 bytes of each person are kept.
+    /// Largest audience; 16 bytes of each person are kept, and 6 of each of its favourites.
     pub const PEOPLE_MAX: u32 = 50_000_000;
     pub const DAYS_MAX: u16 = 3_660;
 
@@ -37,7 +45,18 @@ impl Plan {
             let allowed = "midnight of a day from 1970 to 2243";
             return Err(Invalid::new("start_ms", self.start_ms, allowed));
         }
-        Ok(())
+        self.knobs.validate()
+    }
+
+    /// The people that there are, after the knob of the size.
+    #[must_use]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a part of the people, which are a u32"
+    )]
+    pub fn audience(&self) -> u32 {
+        ((f64::from(self.people) * self.knobs.size) as u32).max(1)
     }
 
     /// The same plan, over before `now_ms`: its last day is the one before that of `now_ms`.

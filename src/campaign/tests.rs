@@ -1,12 +1,14 @@
 //! What the generators promise of their streams.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Campaign, Load, Plan};
+use super::{Campaign, DESIGNS, Design, Event, KNOBS, Knobs, Load, Plan};
 use crate::clock;
+use crate::model::Kind;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -59,35 +61,152 @@ fn a_campaign_is_in_order_and_within_its_days() {
     assert!(times[times.len() - 1] < plan.start_ms + i64::from(plan.days) * DAY_MS);
 }
 
-#[test]
-fn the_truth_tells_what_the_events_show() {
-    let mut campaign = Campaign::new(small(4)).unwrap();
-    let events: Vec<_> = campaign.by_ref().collect();
-    let truth = campaign.truth();
-    assert_eq!(truth.events, events.len() as u64);
-    let ids: BTreeSet<&str> = events.iter().map(|e| e.id.as_str()).collect();
-    assert_eq!(ids.len(), events.len());
+/// The days on which each person touched each account, and the sales, of a stream.
+struct Shown<'a> {
+    touched: BTreeMap<(&'a str, &'a str), Vec<(i64, i64)>>,
+    sales: Vec<&'a Event>,
+}
 
-    let day = |time: i64| time.div_euclid(DAY_MS);
-    let mut touched: BTreeMap<(&str, &str), Vec<i64>> = BTreeMap::new();
-    for event in events.iter().filter(|e| e.kind.class().is_some()) {
-        let pair = (event.actor.as_ref(), event.target.as_deref().unwrap());
-        touched.entry(pair).or_default().push(day(event.time_ms));
+fn day(time_ms: i64) -> i64 {
+    time_ms.div_euclid(DAY_MS)
+}
+
+impl<'a> Shown<'a> {
+    fn of(events: &'a [Event]) -> Self {
+        let mut touched: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for event in events.iter().filter(|e| e.kind.class().is_some()) {
+            let pair = (event.actor.as_ref(), event.target.as_deref().unwrap());
+            touched.entry(pair).or_default().push((day(event.time_ms), event.time_ms));
+        }
+        Self { touched, sales: events.iter().filter(|e| e.kind == Kind::Conversion).collect() }
     }
-    let sales: Vec<_> = events.iter().filter(|e| e.value.is_some()).collect();
-    assert_eq!(truth.conversions, sales.len() as u64);
-    for account in truth.accounts.iter().filter(|a| a.name != "ring") {
-        let is_exposed = |sale: &&&super::Event| {
-            let days = touched.get(&(sale.actor.as_ref(), account.name));
-            let before = |d: &i64| (1..=3).contains(&(day(sale.time_ms) - d));
-            days.is_some_and(|days| days.iter().any(before))
+
+    /// Sales in a segment at most `days` (first and last) days after a touch that lies before.
+    fn after(&self, account: &str, segment: &str, days: (u16, u16)) -> u64 {
+        let (first, last) = (i64::from(days.0), i64::from(days.1));
+        let is_after = |sale: &&&Event| {
+            let touches = self.touched.get(&(sale.actor.as_ref(), account));
+            let counts = |(on, at): &(i64, i64)| {
+                (first..=last).contains(&(day(sale.time_ms) - on)) && *at < sale.time_ms
+            };
+            sale.segments.contains(&segment) && touches.is_some_and(|t| t.iter().any(counts))
         };
-        let exposed = sales.iter().filter(is_exposed).count() as u64;
-        assert_eq!(account.exposed_conversions, exposed, "{}", account.name);
-        let caused = exposed as f64 * (1.0 - 1.0 / account.rate_ratio);
-        assert!((account.caused_conversions - caused).abs() < 1e-9, "{}", account.name);
+        self.sales.iter().filter(is_after).count() as u64
     }
-    assert!(truth.accounts.iter().any(|a| a.caused_conversions > 1.0));
+}
+
+#[test]
+fn in_each_design_the_truth_tells_what_the_events_show() {
+    for design in DESIGNS {
+        let knobs = design.knobs();
+        let people = if knobs.size < 1.0 { 15_000 } else { 1_500 };
+        let plan = Plan { people, days: 30, knobs, ..small(4) };
+        let mut campaign = Campaign::new(plan).unwrap();
+        let events: Vec<_> = campaign.by_ref().collect();
+        let truth = campaign.truth();
+        assert_eq!(truth.events, events.len() as u64, "{design:?}");
+        let ids: BTreeSet<&str> = events.iter().map(|e| e.id.as_str()).collect();
+        assert_eq!(ids.len(), events.len(), "{design:?}");
+
+        let shown = Shown::of(&events);
+        assert_eq!(truth.conversions, shown.sales.len() as u64, "{design:?}");
+        let sold: u64 = shown.sales.iter().map(|sale| sale.segments.len() as u64).sum();
+        assert_eq!(sold > truth.conversions, knobs.both > 0.0, "{design:?}");
+        for account in truth.accounts.iter().filter(|a| a.name != "ring") {
+            for (segment, planted) in &account.segments {
+                let exposed = shown.after(&account.name, segment, (1, 3));
+                assert_eq!(planted.exposed_conversions, exposed, "{design:?} {}", account.name);
+                let effective = shown.after(&account.name, segment, account.effect_days) as f64;
+                let caused = effective * (1.0 - 1.0 / account.rate_ratio);
+                let off = (planted.caused_conversions - caused).abs();
+                assert!(off < 1e-9, "{design:?} {}: off by {off}", account.name);
+            }
+        }
+        let caused = truth.accounts.iter().map(|a| a.caused_conversions).sum::<f64>();
+        assert_eq!(caused > 0.0, design.name != "nothing", "{design:?}");
+    }
+}
+
+#[test]
+fn knobs_combine_and_leave_the_rest_as_it_was() {
+    let shared = |knobs: Knobs| {
+        let events = Campaign::new(Plan { knobs, ..small(5) }).unwrap();
+        let is_plain = |target: &str| ["celebrity", "micro", "mid"].contains(&target);
+        let key = |e: Event| (e.time_ms, e.actor.into_owned(), e.target.map(Cow::into_owned));
+        let of_plain =
+            |e: &Event| e.kind != Kind::Follow && e.target.as_deref().is_some_and(is_plain);
+        events.filter(of_plain).map(key).collect::<Vec<_>>()
+    };
+    let mut knobs = Knobs::default();
+    let plain = shared(knobs);
+    for (name, value) in [("bots", 9.0), ("wave", 0.5), ("spam", 7.0), ("accounts", 4.0)] {
+        knobs.set(name, value).unwrap();
+        assert!(shared(knobs) == plain, "{name}");
+    }
+    let most = KNOBS.iter().all(|knob| {
+        let mut knobs = Knobs::default();
+        knobs.set(knob.name, knob.most).is_ok() && knobs.set(knob.name, knob.most * 2.0).is_err()
+    });
+    assert!(most);
+    assert_eq!(knobs.set("moon", 1.0).unwrap_err().key, "moon");
+}
+
+/// Purchases of people per exposed day over the same of others, by what the stream itself shows.
+#[test]
+fn designs_do_what_they_say() {
+    let knobs = |name: &str| Design::find(name).unwrap().knobs();
+    let world = |knobs: Knobs| {
+        let plan = Plan { people: 4_000, days: 45, knobs, ..small(6) };
+        Campaign::new(plan).unwrap().collect::<Vec<_>>()
+    };
+    let count = |events: &[Event], of: &dyn Fn(&Event) -> bool| {
+        events.iter().filter(|e| of(e)).count() as f64
+    };
+    let sold = |events: &[Event]| count(events, &|e| e.kind == Kind::Conversion);
+    let plain = world(Knobs::default());
+    assert!((sold(&world(knobs("rare"))) / sold(&plain) - 0.5).abs() < 0.1);
+
+    let sales = world(knobs("sales"));
+    let in_sale = |events: &[Event]| {
+        let on = |e: &Event| {
+            e.kind == Kind::Conversion
+                && [9, 10, 11, 23, 24, 25].contains(&(day(e.time_ms) - 20_000))
+        };
+        count(events, &on)
+    };
+    let times = in_sale(&sales) / in_sale(&plain);
+    assert!((2.5..3.5).contains(&times), "{times} times the purchases");
+
+    let poster = world(knobs("poster"));
+    let of_poster = |e: &Event| e.target.as_deref() == Some("poster");
+    let before = |e: &Event| of_poster(e) && (8..12).contains(&(day(e.time_ms) - 20_000));
+    let after = |e: &Event| of_poster(e) && (13..17).contains(&(day(e.time_ms) - 20_000));
+    assert!(count(&poster, &before) > 5.0 * count(&poster, &after));
+    assert!(count(&poster, &|e| e.kind == Kind::Post) >= 10.0);
+
+    let rings = world(knobs("rings"));
+    let puppeteers = |e: &Event| e.actor.starts_with("puppeteer");
+    assert_eq!(count(&rings, &puppeteers), 60.0 * 10.0 * 45.0);
+
+    let beside = world(knobs("beside"));
+    let days_on = |name: &str| {
+        let on = beside.iter().filter(|e| e.target.as_deref() == Some(name));
+        on.map(|e| (e.actor.as_ref(), day(e.time_ms))).collect::<BTreeSet<_>>()
+    };
+    let (micro, shadow) = (days_on("micro"), days_on("shadow"));
+    let share = micro.intersection(&shadow).count() as f64 / micro.len() as f64;
+    assert!((0.5..0.75).contains(&share), "{share} of the acts on micro are beside shadow");
+
+    let thanks = world(knobs("thanks"));
+    assert!(thanks.len() > plain.len());
+    let idol = world(knobs("idol"));
+    let fans: BTreeSet<&str> = idol
+        .iter()
+        .filter(|e| e.target.as_deref() == Some("idol"))
+        .map(|e| e.actor.as_ref())
+        .collect();
+    let acts = count(&idol, &|e| e.target.as_deref() == Some("idol"));
+    assert_eq!(acts, fans.len() as f64 * 45.0);
 }
 
 #[test]
@@ -98,6 +217,8 @@ fn impossible_plans_are_refused() {
         (Plan { days: 0, ..small(1) }, "days"),
         (Plan { start_ms: -DAY_MS, ..small(1) }, "start_ms"),
         (Plan { start_ms: 1, ..small(1) }, "start_ms"),
+        (Plan { knobs: Knobs { moods: 0.5, ..Knobs::default() }, ..small(1) }, "moods"),
+        (Plan { knobs: Knobs { spam: f64::NAN, ..Knobs::default() }, ..small(1) }, "spam"),
     ] {
         assert_eq!(Campaign::new(plan).err().unwrap().key, key);
     }

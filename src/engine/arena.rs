@@ -39,23 +39,27 @@ impl<T: Clone + Default> Arena<T> {
         self.free.push(index);
     }
 
+    #[inline]
     pub(super) fn block(&self, index: u32) -> &[T] {
         let (chunk, from) = self.place(index);
         &self.chunks[chunk][from..from + self.width]
     }
 
+    #[inline]
     pub(super) fn block_mut(&mut self, index: u32) -> &mut [T] {
         let (chunk, from) = self.place(index);
         &mut self.chunks[chunk][from..from + self.width]
     }
 
     /// The record `at` of a block.
+    #[inline]
     pub(super) fn record(&self, index: u32, at: usize) -> &T {
         let (chunk, from) = self.place(index);
         &self.chunks[chunk][from + at]
     }
 
     /// The record `at` of a block.
+    #[inline]
     pub(super) fn record_mut(&mut self, index: u32, at: usize) -> &mut T {
         let (chunk, from) = self.place(index);
         &mut self.chunks[chunk][from + at]
@@ -71,6 +75,7 @@ impl<T: Clone + Default> Arena<T> {
         self.next as usize - self.free.len()
     }
 
+    #[inline]
     fn place(&self, index: u32) -> (usize, usize) {
         let within = index as usize & ((1 << self.shift) - 1);
         ((index >> self.shift) as usize, within * self.width)

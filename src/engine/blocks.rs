@@ -21,6 +21,7 @@ impl Blocks {
     }
 
     /// Where in the block the entry of `key` lies; `hint` may be it.
+    #[inline]
     pub(super) fn find(&self, block: Block, key: Key, hint: Option<u16>) -> Option<u16> {
         let keys = self.keys(block);
         if hint.is_some_and(|at| keys.get(at as usize) == Some(&key)) {
@@ -49,18 +50,22 @@ impl Blocks {
         Some(at)
     }
 
+    #[inline]
     pub(super) fn keys(&self, block: Block) -> &[Key] {
         self.keys.list(block)
     }
 
+    #[inline]
     pub(super) fn entries(&self, block: Block) -> &[Entry] {
         self.entries.list(block)
     }
 
+    #[inline]
     pub(super) fn entry(&self, block: Block, at: u16) -> &Entry {
         &self.entries(block)[at as usize]
     }
 
+    #[inline]
     pub(super) fn entry_mut(&mut self, block: Block, at: u16) -> &mut Entry {
         self.entries.record_mut(block, at)
     }

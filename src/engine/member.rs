@@ -263,7 +263,7 @@ mod tests {
             member.act(bucket, ONE, &decay);
         }
         for exposure in 1..=7 {
-            for bucket in 0..140 {
+            for bucket in 0..140_u32 {
                 let mut expected = 0;
                 for bit in 0..=2 * exposure {
                     let at = (bucket + bit).checked_sub(exposure);

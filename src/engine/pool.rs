@@ -36,6 +36,7 @@ impl<T: Copy + Default> Pool<T> {
         Self { classes: (0..CLASSES).map(|class| Arena::new(width(class))).collect(), room: 0 }
     }
 
+    #[inline]
     pub(super) fn list(&self, block: Block) -> &[T] {
         match class_of(block.len) {
             Some(class) => &self.classes[class].block(block.index)[..block.len as usize],
@@ -43,6 +44,7 @@ impl<T: Copy + Default> Pool<T> {
         }
     }
 
+    #[inline]
     pub(super) fn list_mut(&mut self, block: Block) -> &mut [T] {
         match class_of(block.len) {
             Some(class) => &mut self.classes[class].block_mut(block.index)[..block.len as usize],
@@ -50,12 +52,14 @@ impl<T: Copy + Default> Pool<T> {
         }
     }
 
+    #[inline]
     pub(super) fn record_mut(&mut self, block: Block, at: u16) -> &mut T {
         let class = class_of(block.len).expect("a record must lie in a block");
         self.classes[class].record_mut(block.index, at as usize)
     }
 
     /// Adds a record at the end; the list may move. It must not be as long as it may be.
+    #[inline]
     pub(super) fn push(&mut self, block: &mut Block, record: T) {
         self.resize(block, block.len + 1);
         *self.record_mut(*block, block.len - 1) = record;
@@ -69,13 +73,6 @@ impl<T: Copy + Default> Pool<T> {
         let gone = list[last];
         self.resize(block, block.len - 1);
         gone
-    }
-
-    /// Replaces a whole list.
-    pub(super) fn replace(&mut self, block: &mut Block, records: &[T]) {
-        let len = u16::try_from(records.len()).expect("a list must be shorter than its limit");
-        self.resize(block, len);
-        self.list_mut(*block).copy_from_slice(records);
     }
 
     /// Cuts a list short, or makes room at its end for records that are still to be set.
@@ -101,18 +98,13 @@ impl<T: Copy + Default> Pool<T> {
         *block = Block { index, len };
     }
 
-    /// The place of the next record of a list, if its block has it.
-    pub(super) fn next_place(&self, block: Block) -> Option<&T> {
-        let class = class_of(block.len)?;
-        self.classes[class].block(block.index).get(block.len as usize)
-    }
-
     pub(super) const fn bytes(&self) -> usize {
         self.room * size_of::<T>()
     }
 }
 
 /// The size class of a length; an empty list has none.
+#[inline]
 fn class_of(len: u16) -> Option<usize> {
     match len {
         0 => None,
@@ -157,9 +149,7 @@ mod tests {
         let mut left = pool.list(block).to_vec();
         left.sort_unstable();
         assert_eq!(left, (0..100).filter(|n| n % 3 != 0).collect::<Vec<_>>());
-        pool.replace(&mut block, &[7, 8]);
-        assert_eq!(pool.list(block), [7, 8]);
-        pool.replace(&mut block, &[]);
+        pool.resize(&mut block, 0);
         assert_eq!((block.len(), pool.bytes()), (0, 0));
     }
 }

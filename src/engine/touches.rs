@@ -9,10 +9,10 @@ use super::prefetch::prefetch;
 use crate::model::Params;
 
 /// Touches of one actor at most; the oldest go.
-const MAX_TOUCHES: usize = 255;
+const MAX_TOUCHES: u16 = 255;
 
 /// Shorter lists just grow.
-const COMPACTED_FROM: usize = 12;
+const COMPACTED_FROM: u16 = 16;
 
 /// An act of amplify or relate on an influencer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,12 +26,13 @@ pub(super) struct Touch {
 
 const _: () = assert!(size_of::<Touch>() == 12, "five touches must fit a cache line");
 
-/// The touches of one actor.
+/// The touches of one actor, in no particular order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Touched {
+    /// As long as there is room.
     list: Block,
-    /// How long the list may become before it is compacted: twice what the last time left.
-    most: u8,
+    /// How much of it is in use.
+    used: u8,
 }
 
 /// The touches of all actors.
@@ -39,7 +40,6 @@ pub(super) struct Touches {
     pool: Pool<Touch>,
     lookback_ms: i64,
     most: usize,
-    scratch: Vec<Touch>,
     len: usize,
     evicted: u64,
 }
@@ -70,7 +70,6 @@ impl Touches {
             pool: Pool::new(),
             lookback_ms: params.lookback_ms,
             most: params.max_touches as usize,
-            scratch: Vec::new(),
             len: 0,
             evicted: 0,
         }
@@ -85,10 +84,11 @@ impl Touches {
         settled_ms: i64,
         name: impl Fn(u32) -> &'a str,
     ) {
-        if of.list.len() as usize >= COMPACTED_FROM.max(of.most.into()) {
-            self.compact(of, settled_ms, name);
+        if u16::from(of.used) == of.list.len() {
+            self.make_room(of, settled_ms, name);
         }
-        self.pool.push(&mut of.list, touch);
+        *self.pool.record_mut(of.list, of.used.into()) = touch;
+        of.used += 1;
         self.len += 1;
     }
 
@@ -102,21 +102,22 @@ impl Touches {
         into: &mut Vec<Touch>,
     ) {
         let from_ms = time_ms - self.lookback_ms;
-        let touches = self.pool.list(of.list).iter().copied();
         into.clear();
-        into.extend(touches.filter(|t| from_ms <= t.time_ms() && t.time_ms() < time_ms));
-        keep_last(into, self.most, name);
+        for touch in self.list(of).iter().filter(|t| (from_ms..time_ms).contains(&t.time_ms())) {
+            keep_last(into, *touch);
+        }
+        keep_latest(into, self.most, name);
     }
 
     pub(super) fn forget(&mut self, of: &mut Touched) {
-        self.len -= of.list.len() as usize;
+        self.len -= usize::from(of.used);
         self.pool.resize(&mut of.list, 0);
-        of.most = 0;
+        of.used = 0;
     }
 
     /// Asks for the place where the next touch goes.
     pub(super) fn prefetch(&self, of: Touched) {
-        if let Some(place) = self.pool.next_place(of.list) {
+        if let Some(place) = self.pool.list(of.list).get(usize::from(of.used)) {
             prefetch(place);
         }
     }
@@ -133,31 +134,59 @@ impl Touches {
         self.evicted
     }
 
-    /// Drops what no conversion from `settled_ms` on can be attributed to.
+    fn list(&self, of: Touched) -> &[Touch] {
+        &self.pool.list(of.list)[..of.used.into()]
+    }
+
+    /// Drops what no conversion from `settled_ms` on can be attributed to; when that leaves little
+    /// room, there will be twice as much.
+    fn make_room<'a>(&mut self, of: &mut Touched, settled_ms: i64, name: impl Fn(u32) -> &'a str) {
+        let room = of.list.len();
+        if room >= COMPACTED_FROM {
+            self.compact(of, settled_ms, name);
+        }
+        if u16::from(of.used) * 3 >= room * 2 && room < MAX_TOUCHES {
+            self.pool.resize(&mut of.list, (2 * room).clamp(2, MAX_TOUCHES));
+        }
+    }
+
     fn compact<'a>(&mut self, of: &mut Touched, settled_ms: i64, name: impl Fn(u32) -> &'a str) {
-        let (from_ms, before) = (settled_ms - self.lookback_ms, of.list.len() as usize);
-        let touches = self.pool.list(of.list);
-        self.scratch.clear();
-        let settled = touches.iter().filter(|t| (from_ms..settled_ms).contains(&t.time_ms()));
-        self.scratch.extend(settled);
-        keep_last(&mut self.scratch, self.most, name);
-        self.scratch.reverse();
-        self.scratch.extend(touches.iter().filter(|t| t.time_ms() >= settled_ms));
-        let len = self.scratch.len();
-        // With room for more, so that a list at its limit is not compacted at each touch.
-        let over = if len < MAX_TOUCHES { 0 } else { len - MAX_TOUCHES * 3 / 4 };
-        self.evicted += over as u64;
-        self.pool.replace(&mut of.list, &self.scratch[over..]);
-        self.len -= before - (len - over);
-        of.most = u8::try_from(2 * (len - over)).unwrap_or(u8::MAX);
+        let from_ms = settled_ms - self.lookback_ms;
+        let touches = self.list(*of);
+        let mut kept: Vec<Touch> = Vec::with_capacity(touches.len());
+        for touch in touches.iter().filter(|t| (from_ms..settled_ms).contains(&t.time_ms())) {
+            keep_last(&mut kept, *touch);
+        }
+        if kept.len() > self.most {
+            keep_latest(&mut kept, self.most, name);
+        }
+        kept.extend(touches.iter().filter(|t| t.time_ms() >= settled_ms));
+        if kept.len() >= MAX_TOUCHES.into() {
+            // With room for more, so that not each touch has to make room.
+            let most = usize::from(MAX_TOUCHES) * 3 / 4;
+            self.evicted += (kept.len() - most) as u64;
+            kept.sort_unstable_by_key(|t| Reverse((t.time_ms(), t.influencer, t.quarters)));
+            kept.truncate(most);
+        }
+        self.len -= usize::from(of.used) - kept.len();
+        self.pool.list_mut(of.list)[..kept.len()].copy_from_slice(&kept);
+        of.used = u8::try_from(kept.len()).unwrap_or(u8::MAX);
     }
 }
 
-/// Keeps the last touch of each influencer (at one time the heavier), the latest `most` of them,
-/// the latest first and at one time by name.
-fn keep_last<'a>(touches: &mut Vec<Touch>, most: usize, name: impl Fn(u32) -> &'a str) {
-    touches.sort_unstable_by_key(|t| (t.influencer, Reverse((t.time_ms(), t.quarters))));
-    touches.dedup_by_key(|t| t.influencer);
+/// Adds a touch to the last ones of each influencer; of two at one time the heavier is the last.
+fn keep_last(last: &mut Vec<Touch>, touch: Touch) {
+    match last.iter_mut().find(|known| known.influencer == touch.influencer) {
+        Some(known) if (touch.time_ms(), touch.quarters) > (known.time_ms(), known.quarters) => {
+            *known = touch;
+        }
+        Some(_) => {}
+        None => last.push(touch),
+    }
+}
+
+/// Keeps the latest `most` touches, the latest first and at one time by name.
+fn keep_latest<'a>(touches: &mut Vec<Touch>, most: usize, name: impl Fn(u32) -> &'a str) {
     touches.sort_unstable_by(|a, b| {
         b.time_ms().cmp(&a.time_ms()).then_with(|| name(a.influencer).cmp(name(b.influencer)))
     });
@@ -198,13 +227,16 @@ mod tests {
                 let (mut kept, mut wanted) = (Vec::new(), Vec::new());
                 for time_ms in [settled_ms, settled_ms + 300_000, settled_ms + 86_400_000] {
                     few.before(touched, time_ms, name, &mut kept);
-                    let mut all = (Touches::new(&params), Touched::default());
-                    all.0.pool.replace(&mut all.1.list, &whole);
-                    all.0.before(all.1, time_ms, name, &mut wanted);
+                    let looked_back = time_ms - params.lookback_ms..time_ms;
+                    wanted.clear();
+                    for touch in whole.iter().filter(|t| looked_back.contains(&t.time_ms())) {
+                        keep_last(&mut wanted, *touch);
+                    }
+                    keep_latest(&mut wanted, params.max_touches as usize, name);
                     assert_eq!(kept, wanted, "seed {seed}");
                 }
             }
-            assert!(few.len() < 100 && few.len() == touched.list.len() as usize);
+            assert!(few.len() < 100 && few.len() == usize::from(touched.used));
         }
     }
 
@@ -214,7 +246,7 @@ mod tests {
         let (mut touched, mut last) = (Touched::default(), Vec::new());
         for n in 0..2_000 {
             touches.push(&mut touched, Touch::new(1_000_000 + n, 4, 0), 0, name);
-            assert!(touches.len() <= MAX_TOUCHES + 1);
+            assert!(touches.len() <= usize::from(MAX_TOUCHES));
         }
         touches.before(touched, 2_000_000, name, &mut last);
         assert_eq!(last, [Touch::new(1_001_999, 4, 0)]);

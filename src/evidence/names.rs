@@ -104,6 +104,6 @@ mod tests {
         assert_eq!(by_rank, ["bob", "cyd", "eve"]);
         assert_eq!(names.ranks_of(0), [2, 0, UNUSED]);
         assert_eq!(names.ranks_of(1), [UNUSED, 2, 1]);
-        assert_eq!((names.len(), &***names.name(1)), (3, "cyd"));
+        assert_eq!((names.len(), &**names.name(1)), (3, "cyd"));
     }
 }

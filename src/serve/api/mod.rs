@@ -51,6 +51,7 @@ async fn status(State(shared): State<Shared>) -> Response {
         ("ready", json!(causes.is_empty())),
         ("reasons", json!(causes)),
         ("as_of", json!(view.as_of_ms)),
+        ("lift_as_of", json!(view.lift_as_of_ms)),
         ("complete", json!(view.complete)),
         ("view", json!(view.sequence)),
         ("view_age_seconds", json!(shared.exposition.view_age().as_secs_f64())),
@@ -74,6 +75,8 @@ struct Head<'a> {
     segment: &'a str,
     /// T, ms since the Unix epoch.
     as_of: i64,
+    /// The end of the last bucket that lift knows of, ms since the Unix epoch.
+    lift_as_of: Option<i64>,
     model: &'static str,
     complete: bool,
     active_audience: f64,
@@ -87,6 +90,7 @@ impl<'a> Head<'a> {
         Self {
             segment: &standings.segment,
             as_of: view.as_of_ms,
+            lift_as_of: view.lift_as_of_ms,
             model: view::MODEL,
             complete: view.complete,
             active_audience: standings.active_audience,

@@ -1,0 +1,122 @@
+//! Planted worlds as arguments name them: designs, joined by `+`, and single knobs.
+
+use clap::Args;
+
+use crate::campaign::{DESIGNS, Design, KNOBS, Knobs};
+
+/// A world as it was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct World {
+    /// The designs in it.
+    pub name: String,
+    pub knobs: Knobs,
+}
+
+/// One world, or all those that the model claims (`claimed`), or fails in (`limits`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorldSet(pub Vec<World>);
+
+/// A knob and where to turn it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Turn(&'static str, f64);
+
+/// Knobs that are turned in every world.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Turns {
+    /// Turn a knob of the worlds, such as accounts=40, mid=2, homophily=3 (see the end).
+    #[arg(long = "set", value_name = "KNOB=N", value_parser = turn)]
+    turns: Vec<Turn>,
+}
+
+impl Turns {
+    /// The world with these knobs turned.
+    #[must_use]
+    pub fn apply(&self, world: &World) -> World {
+        let mut world = world.clone();
+        for Turn(name, value) in &self.turns {
+            world.knobs.set(name, *value).expect("a turn must have been checked");
+        }
+        world
+    }
+}
+
+/// A world by the names of its designs, such as `moods` or `sales+beside`.
+pub fn world(text: &str) -> Result<World, String> {
+    let mut knobs = Knobs::default();
+    for name in text.split('+') {
+        let Some(design) = Design::find(name) else {
+            let names: Vec<_> = DESIGNS.iter().map(|design| design.name).collect();
+            return Err(format!("there is no design {name}, there are: {}", names.join(", ")));
+        };
+        (design.turn)(&mut knobs);
+    }
+    Ok(World { name: text.to_owned(), knobs })
+}
+
+/// The worlds of a name.
+pub fn worlds(text: &str) -> Result<WorldSet, String> {
+    let is_claimed = match text {
+        "claimed" => true,
+        "limits" => false,
+        _ => return world(text).map(|world| WorldSet(vec![world])),
+    };
+    let those = DESIGNS.iter().filter(|design| design.is_claimed == is_claimed);
+    let named = |design: &Design| World { name: design.name.to_owned(), knobs: design.knobs() };
+    Ok(WorldSet(those.map(named).collect()))
+}
+
+fn turn(text: &str) -> Result<Turn, String> {
+    let (name, value) = text.split_once('=').ok_or("KNOB=NUMBER is needed")?;
+    let value = value.parse::<f64>().map_err(|_| format!("{value} is no number"))?;
+    Knobs::default().set(name, value).map_err(|invalid| invalid.to_string())?;
+    let knob = KNOBS.iter().find(|knob| knob.name == name).ok_or("no such knob")?;
+    Ok(Turn(knob.name, value))
+}
+
+/// All designs and knobs, for the end of a command's help.
+#[must_use]
+pub fn listed() -> String {
+    let mut text = String::from("Designs, which combine with + (moods+sales):\n");
+    for design in DESIGNS {
+        text += &format!("  {:<11} {}\n", design.name, design.story);
+    }
+    text += "\nKnobs, of --set:\n";
+    let usual = serde_json::to_value(Knobs::default()).unwrap_or_default();
+    for knob in KNOBS {
+        text += &format!("  {:<11} {} [{}]\n", knob.name, knob.meaning, usual[knob.name]);
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worlds_have_names_and_knobs() {
+        let both = world("moods+rings").unwrap();
+        assert!(both.knobs.moods == 2.5 && both.knobs.bots == 60.0);
+        let turns = Turns { turns: vec![turn("moods=3").unwrap(), turn("accounts=7").unwrap()] };
+        let turned = turns.apply(&both);
+        assert!(turned.knobs.moods == 3.0 && turned.knobs.accounts == 7.0);
+        assert_eq!((turned.knobs.bots, turned.name.as_str()), (60.0, "moods+rings"));
+        let count = |text| worlds(text).unwrap().0.len();
+        assert_eq!(["claimed", "limits", "plain"].map(count), [13, 4, 1]);
+    }
+
+    #[test]
+    fn what_there_is_not_is_refused() {
+        assert!(world("mods").unwrap_err().contains("there are: plain, nothing,"));
+        for (text, said) in [
+            ("moods", "KNOB=NUMBER is needed"),
+            ("moods=x", "x is no number"),
+            ("moods=99", "moods: 99 is not allowed, it must be from 1 to 10"),
+            ("moon=1", "moon: 1 is not allowed, it must be a knob: size, "),
+        ] {
+            let refused = turn(text).unwrap_err();
+            assert!(refused.starts_with(said), "{text}: {refused}");
+        }
+        assert!(listed().contains("\n  moods       one week in five"));
+    }
+}
