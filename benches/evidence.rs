@@ -4,6 +4,11 @@
 //! which move them; bots act on 2,000. Times are the median of [`ROUNDS`].
 
 #![allow(clippy::print_stdout, clippy::indexing_slicing, reason = "a benchmark")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers here are small and positive"
+)]
 
 use std::fs;
 use std::sync::Arc;
@@ -131,7 +136,7 @@ fn person(segment: &mut SegmentHistories, favourites: usize, random: &mut ChaCha
 
 /// One influencer of 18 moves people.
 fn effect(influencer: u32) -> f64 {
-    if influencer % 18 == 0 { 2.0 } else { 1.0 }
+    if influencer.is_multiple_of(18) { 2.0 } else { 1.0 }
 }
 
 fn thread_time() -> Duration {

@@ -18,7 +18,7 @@ pub(super) fn discover(
     accounts: &[Account],
     ratios: &[Option<Ratio>],
 ) -> Vec<Tested> {
-    let mut tested: Vec<_> = accounts
+    let tested: Vec<_> = accounts
         .iter()
         .zip(ratios)
         .enumerate()
@@ -28,15 +28,15 @@ pub(super) fn discover(
     let count = tested.len() as f64;
     let mean = tested.iter().map(|(_, buckets, _)| buckets).sum::<f64>() / count;
     let mut ranked: Vec<_> = tested
-        .drain(..)
-        .map(|(account, buckets, ratio)| (by_chance(ratio) / (buckets / mean), account))
+        .iter()
+        .map(|(account, buckets, ratio)| (by_chance(*ratio) / (buckets / mean), *account))
         .collect();
     ranked.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let allowed = |place: usize| place as f64 * params.false_discovery_rate / count;
     let discovered = (1..=ranked.len()).rfind(|place| ranked[place - 1].0 <= allowed(*place));
     let mut tests = vec![None; accounts.len()];
     for (place, (chance, account)) in (1..).zip(ranked) {
-        let test = Test { chance, place: place as u64, tested: count as u64 };
+        let test = Test { chance, place: place as u64, tested: tested.len() as u64 };
         tests[account] = Some((test, discovered.is_some_and(|last| place <= last)));
     }
     tests
@@ -49,11 +49,13 @@ fn by_chance(ratio: Ratio) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "the same sums give the same bits")]
+
     use super::*;
 
     /// The estimate whose chance is that of a normal deviate, with a standard error of 1.
-    fn ratio(deviate: f64) -> Option<Ratio> {
-        Some(Ratio { estimate: deviate.exp(), spread: REACH })
+    fn ratio(deviate: f64) -> Ratio {
+        Ratio { estimate: deviate.exp(), spread: REACH }
     }
 
     fn account(rank: u32, conversions: u64, buckets: u64) -> Account {
@@ -75,16 +77,16 @@ mod tests {
             (37.0, 5.725_571_222_525_139e-300),
         ];
         for (deviate, expected) in cases {
-            let found = by_chance(ratio(deviate).unwrap());
+            let found = by_chance(ratio(deviate));
             assert!((found / expected - 1.0).abs() < 1e-12, "{deviate}: {found:e} {expected:e}");
         }
-        assert_eq!(by_chance(ratio(40.0).unwrap()), 0.0);
+        assert_eq!(by_chance(ratio(40.0)), 0.0);
     }
 
     /// Of tests with these chances and equal weights, how many are discovered.
     fn check(deviates: &[f64], discovered: &[bool]) {
         let accounts: Vec<_> = (0..).zip(deviates).map(|(n, _)| account(n, 5, 10)).collect();
-        let ratios: Vec<_> = deviates.iter().map(|deviate| ratio(*deviate)).collect();
+        let ratios: Vec<_> = deviates.iter().map(|deviate| Some(ratio(*deviate))).collect();
         let tests = discover(&Params::default(), &accounts, &ratios);
         let found: Vec<bool> = tests.iter().map(|test| test.unwrap().1).collect();
         assert_eq!(found, discovered, "{tests:?}");
@@ -105,10 +107,10 @@ mod tests {
     #[test]
     fn a_larger_account_needs_less() {
         let accounts = [account(0, 5, 30), account(1, 5, 10), account(2, 5, 20)];
-        let ratios = [ratio(1.9), ratio(1.9), ratio(0.0)];
+        let ratios = [ratio(1.9), ratio(1.9), ratio(0.0)].map(Some);
         let tests = discover(&Params::default(), &accounts, &ratios).into_iter();
         let tests: Vec<_> = tests.map(Option::unwrap).collect();
-        let chance = by_chance(ratio(1.9).unwrap());
+        let chance = by_chance(ratio(1.9));
         assert_eq!(tests[0].0, Test { chance: chance / 1.5, place: 1, tested: 3 });
         assert_eq!(tests[1].0, Test { chance: chance / 0.5, place: 2, tested: 3 });
         assert_eq!((tests[2].0.place, tests[0].1, tests[1].1), (3, false, false));
@@ -117,8 +119,8 @@ mod tests {
     #[test]
     fn ties_go_by_name_and_too_little_is_not_tested() {
         let accounts = [account(0, 5, 9), account(1, 4, 9), account(2, 5, 9), account(3, 5, 9)];
-        let tests =
-            discover(&Params::default(), &accounts, &[ratio(1.0), ratio(9.0), ratio(1.0), None]);
+        let ratios = [Some(ratio(1.0)), Some(ratio(9.0)), Some(ratio(1.0)), None];
+        let tests = discover(&Params::default(), &accounts, &ratios);
         let places: Vec<_> = tests.iter().map(|test| test.map(|(test, _)| test.place)).collect();
         assert_eq!(places, [Some(1), None, Some(2), None]);
     }

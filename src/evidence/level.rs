@@ -94,8 +94,13 @@ pub(super) fn active(history: &History) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "halves are exact")]
+
     use super::*;
     use crate::model::AccountKey;
+
+    /// Acts, an age, and the buckets alike.
+    type Case<'a> = (&'a [(usize, u8)], usize, u64);
 
     /// A person with units, in quarters, in buckets by age.
     fn history(acts: &[(usize, u8)]) -> History {
@@ -132,8 +137,7 @@ mod tests {
 
     #[test]
     fn buckets_are_alike_by_faded_units_and_number_of_active_buckets() {
-        // (acts, age) and the buckets of 0..20 that are alike.
-        let cases: [(&[(usize, u8)], usize, u64); 6] = [
+        let cases: [Case<'_>; 6] = [
             // 1.5, .75, .375 units make levels 2, 1 and 0; at 4 buckets nothing is exposed.
             (&[(10, 12)], 9, 1 << 9),
             (&[(10, 12)], 8, 1 << 8),

@@ -10,7 +10,7 @@ use crate::model::{AccountKey, Acted, History, Params};
 
 /// People side by side: each has a stretch of `pairs` and one of `strata`.
 pub(super) struct People {
-    people: Vec<Person>,
+    each: Vec<Person>,
     pairs: Vec<Pair>,
     strata: Vec<u64>,
 }
@@ -64,7 +64,7 @@ pub(super) struct Gatherer<'a> {
 impl People {
     fn with_room(parts: &[Part<'_>], people: usize) -> Self {
         Self {
-            people: Vec::with_capacity(people),
+            each: Vec::with_capacity(people),
             pairs: Vec::with_capacity(parts.iter().map(|part| part.histories.acts.len()).sum()),
             strata: Vec::new(),
         }
@@ -73,24 +73,24 @@ impl People {
     /// People with these exposures, and nothing else.
     #[cfg(test)]
     pub(super) fn exposed(people: impl Iterator<Item = Vec<Pair>>) -> Self {
-        let mut made = Self { people: Vec::new(), pairs: Vec::new(), strata: Vec::new() };
+        let mut made = Self { each: Vec::new(), pairs: Vec::new(), strata: Vec::new() };
         for pairs in people {
             made.pairs.extend(pairs);
             let pairs_end = number(made.pairs.len());
-            made.people.push(Person { converted: 0, pairs_end, strata_end: 0 });
+            made.each.push(Person { converted: 0, pairs_end, strata_end: 0 });
         }
         made
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Exposures<'_>> {
-        (0..self.people.len()).map(|place| self.get(place))
+        (0..self.each.len()).map(|place| self.get(place))
     }
 
     pub(super) fn get(&self, place: usize) -> Exposures<'_> {
-        let person = &self.people[place];
+        let person = &self.each[place];
         let (pairs, strata) = match place {
             0 => (0, 0),
-            _ => (self.people[place - 1].pairs_end, self.people[place - 1].strata_end),
+            _ => (self.each[place - 1].pairs_end, self.each[place - 1].strata_end),
         };
         Exposures {
             converted: person.converted,
@@ -122,7 +122,7 @@ impl<'a> Gatherer<'a> {
             for (part, history) in chunk.iter().map(|who| who.found(parts)) {
                 merge(part.histories.acts_of(history), self.names.ranks_of(part.shard), &mut acted);
                 self.add(history, &acted, &mut people);
-                self.tally(&people.get(people.people.len() - 1), &mut ranks);
+                self.tally(&people.get(people.each.len() - 1), &mut ranks);
             }
         }
         let accounts = self.numbered(ranks);
@@ -155,7 +155,7 @@ impl<'a> Gatherer<'a> {
                 }
             }
         }
-        people.people.push(Person {
+        people.each.push(Person {
             converted,
             pairs_end: number(people.pairs.len()),
             strata_end: number(people.strata.len()),

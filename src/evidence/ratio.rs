@@ -69,6 +69,8 @@ impl Ratio {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "ties must be exact")]
+
     use super::*;
 
     fn close(a: f64, b: f64) -> bool {

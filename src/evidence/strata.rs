@@ -51,15 +51,22 @@ impl Table {
     pub(super) fn new(people: &People, accounts: usize, paces: &Paces, few: usize) -> Self {
         let mut sparse = Builder::new(accounts, paces);
         let mut crowded = Builder::new(accounts, paces);
-        each_stratum(people, |stratum| match stratum.present.len() <= few {
-            true => sparse.count::<Sparse>(stratum),
-            false => crowded.count::<Crowded>(stratum),
+        let is_sparse = |stratum: &Stratum<'_>| stratum.present.len() <= few;
+        each_stratum(people, |stratum| {
+            if is_sparse(stratum) {
+                sparse.count::<Sparse>(stratum);
+            } else {
+                crowded.count::<Crowded>(stratum);
+            }
         });
         sparse.make_room();
         crowded.make_room();
-        each_stratum(people, |stratum| match stratum.present.len() <= few {
-            true => sparse.add::<Sparse>(stratum),
-            false => crowded.add::<Crowded>(stratum),
+        each_stratum(people, |stratum| {
+            if is_sparse(stratum) {
+                sparse.add::<Sparse>(stratum);
+            } else {
+                crowded.add::<Crowded>(stratum);
+            }
         });
         Self { sparse: sparse.strata(), crowded: crowded.strata() }
     }

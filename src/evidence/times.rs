@@ -62,7 +62,7 @@ const BITS: [[f64; 4]; 16] = {
     let mut bits = [[0.0; 4]; 16];
     let mut at = 0;
     while at < 64 {
-        bits[at / 4][at % 4] = if at / 4 >> (at % 4) & 1 == 1 { 1.0 } else { 0.0 };
+        bits[at / 4][at % 4] = if (at / 4) >> (at % 4) & 1 == 1 { 1.0 } else { 0.0 };
         at += 1;
     }
     bits

@@ -54,10 +54,9 @@ impl<'a> Segment<'a> {
                     both[age] += u64::from(segment.exposed_converted[age]);
                     conversions += u64::from(segment.converted[age]);
                 }
-                for person in &segment.people {
-                    if (0..window).any(|age| has(person.converted, age)) {
-                        people.insert(person.key, buckets(params, shard, segment, person));
-                    }
+                let counts = |person: &&History| (0..window).any(|age| has(person.converted, age));
+                for person in segment.people.iter().filter(counts) {
+                    people.insert(person.key, buckets(params, shard, segment, person));
                 }
             }
         }

@@ -89,11 +89,11 @@ impl World {
             let exposed = self.effects.iter().zip(&person.acts).filter(|(_, acts)| before(acts));
             let rate: f64 = propensity * exposed.map(|(effect, _)| effect).product::<f64>();
             person.converted |= u64::from(random.random_bool(rate.min(0.7))) << age;
-            for influencer in 0..self.effects.len() {
+            for (influencer, is_fan) in fan.iter().enumerate() {
                 let often = if everybody { self.crowd.1 } else { self.acts };
                 let acts = match self.twin.filter(|_| influencer == 1) {
                     Some(often) => person.acts[0] >> age & 1 == 1 && random.random_bool(often),
-                    None => fan[influencer] && random.random_bool(often),
+                    None => *is_fan && random.random_bool(often),
                 };
                 let acts =
                     acts && (influencer > 0 || self.quiet == 0 || self.quiet << 1 >> age & 1 == 1);
