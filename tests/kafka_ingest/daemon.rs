@@ -81,6 +81,7 @@ impl Daemon {
         let links = Links {
             decoder: Arc::new(Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new())),
             book: Arc::new(ScoreBook::new(&params)),
+            desk: owner::Desk::default(),
             dead_letters,
             kafka: kafka.clone(),
             metrics: owner::Metrics::register(&registry, &config.topics).expect("registered"),
@@ -109,7 +110,7 @@ impl Daemon {
     }
 
     pub(crate) fn tick(&self) -> Vec<Cut> {
-        self.owners.tick(clock::instant() + Duration::from_secs(5))
+        self.owners.tick(None, clock::instant() + Duration::from_secs(5))
     }
 
     pub(crate) fn partitions(&self) -> Vec<i32> {
