@@ -19,7 +19,7 @@ pub mod run;
 mod signals;
 mod status;
 mod table;
-mod witness;
+pub mod witness;
 pub mod worlds;
 
 /// Threads that score when the configuration names no number.

@@ -85,6 +85,7 @@ impl Daemon {
             dead_letters,
             kafka: kafka.clone(),
             metrics: owner::Metrics::register(&registry, &config.topics).expect("registered"),
+            desk: sillage::app::witness::Desk::default(),
         };
         let owners = Arc::new(Owners::start(settings, &links).expect("threads"));
         let consumer = Consumer::start(config, owners.clone(), kafka).expect("a consumer");

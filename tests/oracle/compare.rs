@@ -35,14 +35,10 @@ const INFLUENCER: [&str; 18] = [
 const LIFT: [&str; 7] =
     ["basis", "rate_ratio", "low", "high", "exposed_conversions", "exposed_buckets", "discovered"];
 
-/// What the oracle and the library say and the reference does not.
-const BEYOND_REFERENCE: [&str; 5] = [
-    "declared_conversions",
-    "lift/test/chance",
-    "lift/test/place",
-    "lift/test/tested",
-    "lift/entangled_with",
-];
+/// What the oracle and the library say and the reference does not. The place in the order of
+/// chances is not among it: of two that are equal but for rounding, either may come first.
+const BEYOND_REFERENCE: [&str; 4] =
+    ["declared_conversions", "lift/test/chance", "lift/test/tested", "lift/entangled_with"];
 
 /// A number, a word, or yes or no.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Params;
 use super::evidence::{Day, Evidence, Level};
 
-/// A rate ratio with the logarithm of its standard error's reach.
+/// A rate ratio with its 95 % interval.
 #[derive(Clone, Copy)]
 pub(crate) struct Ratio {
     pub(crate) estimate: f64,
@@ -29,7 +29,6 @@ pub(crate) struct Lift<'a> {
 #[derive(Clone, Copy)]
 struct Test {
     chance: f64,
-    place: usize,
     tested: usize,
 }
 
@@ -168,7 +167,7 @@ fn discover(lifts: &mut BTreeMap<&str, Lift<'_>>, params: &Params) {
     let passed = passed.map_or(0, |(at, _)| at + 1);
     for (at, (chance, lift)) in tested.into_iter().enumerate() {
         lift.is_discovered = at < passed;
-        lift.test = Some(Test { chance, place: at + 1, tested: seen.len() });
+        lift.test = Some(Test { chance, tested: seen.len() });
     }
 }
 
@@ -223,8 +222,8 @@ impl Lift<'_> {
             json["low"] = json!(ratio.low);
             json["high"] = json!(ratio.high);
         }
-        if let Some(Test { chance, place, tested }) = self.test {
-            json["test"] = json!({"chance": chance, "place": place, "tested": tested});
+        if let Some(Test { chance, tested }) = self.test {
+            json["test"] = json!({"chance": chance, "tested": tested});
         }
         if !self.entangled_with.is_empty() {
             json["entangled_with"] = json!(self.entangled_with);

@@ -4,12 +4,11 @@
 use crate::adversary::{Made, Stream, established, shrunk, stream};
 use crate::library::{self, Cut};
 use crate::oracle::{self, Event};
-
-const SEEDS: u64 = 90;
+use crate::soak;
 
 #[test]
 fn equals_the_oracle_whatever_happens() {
-    for seed in 0..SEEDS {
+    for seed in 0..soak::or(120, 20_000) {
         let Stream { made, params, events } = stream(seed);
         let partitions = [1, 1, 2, 5][(seed % 4) as usize];
         let batch = [1, 7, 64, 100_000][(seed / 4 % 4) as usize];
@@ -32,7 +31,7 @@ fn equals_the_oracle_whatever_happens() {
 #[test]
 fn dense_streams_establish_effects() {
     let dense: Vec<Stream> =
-        (0..SEEDS).map(stream).filter(|stream| stream.made == Made::Dense).collect();
+        (0..90).map(stream).filter(|stream| stream.made == Made::Dense).collect();
     let several = |Stream { params, events, .. }: &&Stream| {
         established(&oracle::judge(events, params, 1), params) >= 3
     };

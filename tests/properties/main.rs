@@ -15,13 +15,18 @@ mod library;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 
+#[path = "../support/soak.rs"]
+mod soak;
+
 mod streams;
 
 mod adversity;
 mod agreement;
 mod credit;
+mod erasure;
 mod fixtures;
 mod order;
+mod outcomes;
 mod rejections;
 mod separation;
 
