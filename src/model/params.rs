@@ -63,7 +63,7 @@ pub struct Params {
     /// Where each part of the score reaches half of its points.
     pub half_saturation: HalfSaturation,
     /// Half-saturations of single segments where they differ, such as
-    /// {vip: {half_saturation: {convert: 0.05}}}.
+    /// `{vip: {half_saturation: {convert: 0.05}}}`.
     pub segments: BTreeMap<String, SegmentParams>,
     /// Most points of each part of the score; together at most 100.
     pub points: Points,

@@ -81,7 +81,6 @@ impl Daemon {
         let links = Links {
             decoder: Arc::new(Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new())),
             book: Arc::new(ScoreBook::new(&params)),
-            desk: owner::Desk::default(),
             dead_letters,
             kafka: kafka.clone(),
             metrics: owner::Metrics::register(&registry, &config.topics).expect("registered"),

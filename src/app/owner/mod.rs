@@ -23,7 +23,7 @@ use handle::Handle;
 pub use metrics::Metrics;
 use thread::Command;
 
-pub use super::witness::Desk;
+use super::witness::Desk;
 use crate::clock;
 use crate::engine::{Limits, Usage};
 use crate::ingest::dead_letter::DeadLetters;

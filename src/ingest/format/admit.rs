@@ -101,7 +101,7 @@ impl Decoder {
         let id = fields.id.as_deref().filter(|id| !id.is_empty());
         let refers = fields.refers.as_deref();
         let refers = refers.filter(|id| kind == Kind::Refund && !id.is_empty());
-        [id, refers].into_iter().flatten().try_for_each(|id| check_name(id))?;
+        [id, refers].into_iter().flatten().try_for_each(check_name)?;
         fields.segment_fault.map_or(Ok(()), Err)?;
         let time_ms = match fields.time.take() {
             Some(time) => time.to_ms().ok_or(Reason::BadValue)?,
