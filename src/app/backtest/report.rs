@@ -146,7 +146,11 @@ pub(super) fn forecast(read: &Read) -> Vec<String> {
     let (scored, rejected, days) = (read.scored, read.rejected, read.days);
     let mut lines = vec![
         format!("{scored} events scored, {rejected} rejected; {days} days."),
-        format!("Distinct actors of the next day, foretold on {} days:", read.forecast.days()),
+        format!(
+            "Distinct actors on each account the next day, foretold on {} days (Spearman's ρ over",
+            read.forecast.days()
+        ),
+        "the accounts known by then; 0 where a method cannot order them):".into(),
         String::new(),
     ];
     lines.extend(table(&rows));
