@@ -92,6 +92,8 @@ fn beside(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "exact by construction")]
+
     use super::*;
 
     #[test]

@@ -33,7 +33,7 @@ fn discounted(mut pairs: Vec<(f64, f64)>, k: usize) -> f64 {
 #[must_use]
 pub fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     let [first, second] = [ranks(pairs.iter().map(|p| p.0)), ranks(pairs.iter().map(|p| p.1))];
-    let mean = (pairs.len() as f64 + 1.0) / 2.0;
+    let mean = (pairs.len() as f64).midpoint(1.0);
     let (mut both, mut left, mut right) = (0.0, 0.0, 0.0);
     for (x, y) in first.iter().zip(&second) {
         both += (x - mean) * (y - mean);
@@ -49,7 +49,7 @@ fn ranks(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut ranks = vec![0.0; order.len()];
     let mut before = 0.0;
     for tied in order.chunk_by(|a, b| a.1.total_cmp(&b.1).is_eq()) {
-        let rank = before + (tied.len() as f64 + 1.0) / 2.0;
+        let rank = before + (tied.len() as f64).midpoint(1.0);
         for (at, _) in tied {
             if let Some(place) = ranks.get_mut(*at) {
                 *place = rank;

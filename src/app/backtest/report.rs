@@ -7,15 +7,11 @@ use crate::backtest::{Claims, Estimate, MethodSummary, Quality, Summary};
 
 /// Widths of the columns of a table; the first is to the left.
 fn line(widths: &[usize], cells: &[String]) -> String {
-    let mut line = String::new();
-    for (at, (width, cell)) in widths.iter().zip(cells).enumerate() {
-        let pad = width.saturating_sub(cell.chars().count());
-        let pad = " ".repeat(pad);
-        match at {
-            0 => line += &format!("{cell}{pad}"),
-            _ => line += &format!("  {pad}{cell}"),
-        }
-    }
+    let cell = |(at, (width, cell)): (usize, (&usize, &String))| {
+        let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
+        if at == 0 { format!("{cell}{pad}") } else { format!("  {pad}{cell}") }
+    };
+    let line: String = widths.iter().zip(cells).enumerate().map(cell).collect();
     line.trim_end().to_owned()
 }
 

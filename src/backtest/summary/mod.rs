@@ -114,11 +114,11 @@ fn claims(design: &str, worlds: &[&Verdict]) -> Claims {
     Claims {
         design: design.to_owned(),
         worlds: worlds.len(),
-        quiet_proven: wilson(count(quiet(), |case| case.is_proven()), quiet().count() as u64),
+        quiet_proven: wilson(count(quiet(), Case::is_proven), quiet().count() as u64),
         strangers_proven: wilson(strangers.proven, tested.max(strangers.proven)),
         false_discoveries: wilson(found_false, discovered),
         proven: by_ratio(&cases, |theirs| {
-            wilson(count(theirs.iter(), |case| case.is_proven()), theirs.len() as u64)
+            wilson(count(theirs.iter(), Case::is_proven), theirs.len() as u64)
         }),
         covered: wilson(
             compared().filter(|holds| *holds).count() as u64,
