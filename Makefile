@@ -15,7 +15,7 @@ if $(2); then echo "==> $(1): ok, $$((SECONDS - started)) s"; \
 else echo "==> $(1): FAILED, $$((SECONDS - started)) s"; exit 1; fi
 endef
 
-.PHONY: help demo test check bench build fmt lint setup setup-test
+.PHONY: help demo test soak check bench build fmt lint setup setup-test
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,10 @@ demo: build ## the whole daemon on an embedded broker and a synthetic campaign
 
 test: setup-test lint ## everything, with a real Kafka
 	$(call step,tests,cargo test $(CARGO_FLAGS))
+
+# Takes hours, most of them in the reference model, whose results are kept under target/.
+soak: setup ## streams made to provoke by the thousand, and whole campaigns, against oracle and model
+	$(call step,soak,SILLAGE_SOAK=1 cargo test $(CARGO_FLAGS) --test properties --test reference)
 
 check: setup lint ## format, lints, documentation and the tests that need no service
 	$(call step,unit tests,cargo test $(CARGO_FLAGS) --lib --bins)

@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use prometheus::{Histogram, HistogramOpts, Registry};
-use sillage::model::{Label, Lift, Params, RING, SegmentStandings, Standing};
+use sillage::model::{Params, SegmentStandings};
 use sillage::serve::ExportConfig;
 use sillage::serve::exposition::{Exposition, Format};
 use sillage::view::{View, Views};
 
-/// 396 · (4 + 25 · 10) = 100,584 series.
-const SEGMENTS: usize = 396;
+#[path = "../src/view/sample.rs"]
+mod sample;
+
+/// 189 · (6 + 25 · 21) = 100,359 series.
+const SEGMENTS: usize = 189;
 const INFLUENCERS: usize = 25;
 
 struct Bench {
@@ -46,8 +49,7 @@ impl Bench {
             standing.score *= 1.0 + 1e-6 * (self.sequence % 7) as f64;
         }
         segments.sort_by(|a, b| a.segment.cmp(&b.segment));
-        let view = View { sequence: self.sequence, as_of_ms: 1, complete: true, segments };
-        self.views.publish(view);
+        self.views.publish(sample::view(self.sequence, segments));
         self.views.current()
     }
 
@@ -100,43 +102,11 @@ fn timed(bench: &mut Bench, times: u64, work: impl Fn(&Bench, Arc<View>)) -> std
 }
 
 fn segment(at: usize) -> SegmentStandings {
-    SegmentStandings {
-        segment: format!("segment-{at}").into(),
-        active_audience: 1234.5,
-        conversions: 0,
-        organic_conversions: 0.0,
-        organic_value: 0.0,
-        influencers: (0..INFLUENCERS).map(|rank| standing(at, rank)).collect(),
-    }
-}
-
-fn standing(segment: usize, rank: usize) -> Standing {
-    let score = 80.0 / (1.0 + rank as f64) + 1.0 / (segment + 3) as f64;
-    Standing {
-        influencer: format!("influencer_{}", segment * 7 + rank * 131).into(),
-        label: Label::Influential,
-        amplify_share: score / 123.0,
-        relate_share: score / 321.0,
-        outbound: score / 7.0,
-        active_fans: 1000 + rank as u64,
-        fans_by_bucket: ([100; RING], RING - 1),
-        momentum: score / 37.0,
-        exclusive_share: 0.0,
-        attributed_conversions: 0.0,
-        declared_conversions: 0.0,
-        attributed_value: 0.0,
-        lift: Lift::NONE,
-        incremental_conversions: 0.0,
-        incremental_low: 0.0,
-        incremental_high: 0.0,
-        proven_conversions: 0.0,
-        amplify_points: score / 3.0,
-        relate_points: score / 1.5,
-        convert_points: 0.0,
-        score,
-        followers_gained: 17,
-        popularity: score / 9.0,
-    }
+    let name = |rank: usize| format!("influencer_{}", at * 7 + rank * 131);
+    let score = |rank: usize| 80.0 / (1.0 + rank as f64) + 1.0 / (at + 3) as f64;
+    let ranked: Vec<_> = (0..INFLUENCERS).map(|rank| (name(rank), score(rank))).collect();
+    let ranked: Vec<_> = ranked.iter().map(|(name, score)| (&**name, *score)).collect();
+    sample::segment(&format!("segment-{at}"), &ranked)
 }
 
 criterion_group!(benches, exposition);

@@ -13,6 +13,9 @@ use sillage::model::{Label, Lift, Params, RING, SegmentStandings, Standing};
 use sillage::serve::{Build, Config, ExportConfig, Parts, Readiness, Server};
 use sillage::view::{View, Views};
 
+#[path = "../src/view/sample.rs"]
+mod sample;
+
 /// Name, shares of amplify and relate, own acts, popularity, momentum, label.
 type Person = (&'static str, f64, f64, f64, f64, f64, Label);
 
@@ -41,6 +44,7 @@ async fn main() -> anyhow::Result<()> {
         params: Params::default(),
         readiness: Readiness::default(),
         status: Arc::new(status),
+        erase: None,
         build: Build { version: env!("CARGO_PKG_VERSION").into(), ..Build::default() },
     };
     let runtime = tokio::runtime::Handle::current();
@@ -66,7 +70,12 @@ async fn main() -> anyhow::Result<()> {
 fn view(sequence: u64) -> View {
     let segments = ["city cyclists", "home cooks/fr", "photographers"];
     let segments = (0..).zip(segments).map(|(at, name)| segment(name, at, sequence)).collect();
-    View { sequence, as_of_ms: sillage::clock::wall_ms(), complete: true, segments }
+    let now_ms = sillage::clock::wall_ms();
+    View {
+        as_of_ms: now_ms,
+        lift_as_of_ms: Some(now_ms - now_ms % 86_400_000),
+        ..sample::view(sequence, segments)
+    }
 }
 
 fn segment(name: &str, at: u32, sequence: u64) -> SegmentStandings {
@@ -84,12 +93,9 @@ fn segment(name: &str, at: u32, sequence: u64) -> SegmentStandings {
     let mut influencers: Vec<_> = named.chain(crowd).collect();
     influencers.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.influencer.cmp(&b.influencer)));
     SegmentStandings {
-        segment: name.into(),
         active_audience: 4812.4 / f64::from(1 + at),
-        conversions: 0,
-        organic_conversions: 0.0,
-        organic_value: 0.0,
         influencers,
+        ..sample::segment(name, &[])
     }
 }
 
@@ -107,7 +113,6 @@ fn standing(
     let relate_points = 25.0 * (saturated(relate_share, 0.03) * saturated(outbound, 3.0)).sqrt();
     let fans = |n: u32| (4000.0 * amplify * (1.0 + momentum * f64::from(n) / 8.0)) as u64;
     Standing {
-        influencer: name.into(),
         label,
         amplify_share,
         relate_share,
@@ -115,20 +120,27 @@ fn standing(
         active_fans: (0..7).map(fans).sum(),
         fans_by_bucket: (std::array::from_fn(|n| fans(u32::try_from(n).unwrap_or(0))), RING - 1),
         momentum,
-        exclusive_share: 0.0,
-        attributed_conversions: 0.0,
-        declared_conversions: 0.0,
-        attributed_value: 0.0,
-        lift: Lift::NONE,
-        incremental_conversions: 0.0,
-        incremental_low: 0.0,
-        incremental_high: 0.0,
-        proven_conversions: 0.0,
         amplify_points,
         relate_points,
-        convert_points: 0.0,
-        score: amplify_points + relate_points,
         followers_gained: (popularity * 60.0) as u64,
         popularity,
+        ..converting(name, label, amplify_points + relate_points)
     }
+}
+
+/// Of the influential something is proven, of others nothing.
+fn converting(name: &str, label: Label, score: f64) -> Standing {
+    let standing = sample::standing(name, score);
+    if label != Label::Influential {
+        return Standing {
+            lift: Lift::NONE,
+            incremental_conversions: 0.0,
+            incremental_low: 0.0,
+            incremental_high: 0.0,
+            proven_conversions: 0.0,
+            ..standing
+        };
+    }
+    let convert_points = 45.0 * 0.032 / 0.052;
+    Standing { convert_points, score: score + convert_points, ..standing }
 }

@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 
 use super::catalogue::SECTIONS;
 use crate::config::{ByteSize, Config, reference as keys};
-use crate::serve::exposition::catalogue::{self, Family};
+use crate::serve::exposition;
 use crate::serve::exposition::reference as metrics;
 
 /// Prints the digest of the configuration in force and the most that it can cost.
@@ -46,15 +46,7 @@ fn summary(config: &Config) -> String {
 /// Series of a segment whose ranking is full: the top with its hysteresis, and who is watched.
 fn series_of_segment(config: &Config) -> usize {
     let shown = config.export.top_k + config.export.top_k / 5 + config.export.watch.len();
-    let count = |labels: &[&str]| {
-        let has = |family: &Family| labels.iter().all(|label| family.labels.contains(label));
-        catalogue::SCORES.families.iter().filter(|family| has(family)).count()
-    };
-    let pairs = count(&["segment", "influencer"]);
-    // Of the three parts of a score each is a series; the leader is one influencer of a segment.
-    let influencer = pairs + 2 * count(&["part"]) - 1;
-    let segment = count(&["segment"]) - pairs + 1;
-    shown * influencer + segment
+    exposition::series_of_segment(shown)
 }
 
 #[cfg(test)]
@@ -71,7 +63,7 @@ mod tests {
         config.export.series_limit = 1_000;
         let summary = summary(&config);
         assert!(summary.contains("memory         1152MiB at most"), "{summary}");
-        // 10 and 2 of hysteresis and 1 watched, 10 series each; 4 of the segment.
-        assert!(summary.contains("1000 of scores at most, 134 a segment: 7 segments"), "{summary}");
+        // 10 and 2 of hysteresis and 1 watched, 21 series each; 6 of the segment.
+        assert!(summary.contains("1000 of scores at most, 279 a segment: 3 segments"), "{summary}");
     }
 }

@@ -122,7 +122,13 @@ impl Pulse {
         };
         self.sequence += 1;
         let segments = self.book.standings(as_of_ms);
-        self.views.publish(View { sequence: self.sequence, as_of_ms, complete: true, segments });
+        self.views.publish(View {
+            sequence: self.sequence,
+            as_of_ms,
+            lift_as_of_ms: self.book.lift_as_of_ms(),
+            complete: true,
+            segments,
+        });
     }
 }
 

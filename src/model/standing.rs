@@ -73,6 +73,14 @@ pub struct SegmentStandings {
     pub influencers: Vec<Standing>,
 }
 
+impl Standing {
+    /// Conversions attributed by touches alone.
+    #[must_use]
+    pub fn touched_conversions(&self) -> f64 {
+        self.attributed_conversions - self.declared_conversions
+    }
+}
+
 impl Label {
     #[must_use]
     pub const fn as_str(self) -> &'static str {

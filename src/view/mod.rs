@@ -2,6 +2,9 @@
 //!
 //! Invariant: whoever reads holds one picture; nobody reads a shard.
 
+#[cfg(test)]
+pub(crate) mod sample;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -18,6 +21,9 @@ pub struct View {
     pub sequence: u64,
     /// T: the largest event time over the owned shards, ms since the Unix epoch; 0 without any.
     pub as_of_ms: i64,
+    /// The end of the last bucket that lift knows of, ms since the Unix epoch; nothing before
+    /// any was closed.
+    pub lift_as_of_ms: Option<i64>,
     /// Whether nothing is known to be missing from the log's prefix.
     pub complete: bool,
     /// By name.

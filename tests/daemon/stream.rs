@@ -86,6 +86,9 @@ pub(crate) fn as_reference(daemon: &Daemon, ranking: &Value) -> Value {
         "rejected": rejected,
         "segments": { ranking["segment"].as_str().unwrap(): {
             "active_audience": ranking["active_audience"],
+            "conversions": ranking["conversions"],
+            "organic_conversions": ranking["organic_conversions"],
+            "organic_value": ranking["organic_value"],
             "influencers": influencers,
         } },
     })

@@ -21,10 +21,13 @@ pub(crate) struct World {
     pub acts: f64,
     /// How often people convert anyway.
     pub conversions: f64,
-    /// People who act on everybody.
-    pub crowd: usize,
-    /// Whether the second influencer is acted on only, and almost always, with the first.
-    pub twins: bool,
+    /// People who act on everybody, and how often.
+    pub crowd: (usize, f64),
+    /// The second influencer is acted on with the first only, and so often.
+    pub twin: Option<f64>,
+    /// Buckets in which a crowd of others is exposed and buys nothing; the first influencer is
+    /// acted on only just before.
+    pub quiet: u64,
 }
 
 impl Default for World {
@@ -38,8 +41,9 @@ impl Default for World {
             fans: 0.3,
             acts: 0.15,
             conversions: 0.04,
-            crowd: 0,
-            twins: false,
+            crowd: (0, 0.0),
+            twin: None,
+            quiet: 0,
         }
     }
 }
@@ -59,7 +63,7 @@ impl World {
     pub(crate) fn people(&self) -> Vec<Person> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let one = |place: usize, segment: usize, random: &mut ChaCha8Rng| {
-            self.person(segment, place < self.crowd, random)
+            self.person(segment, place < self.crowd.0, random)
         };
         (0..self.segments.len())
             .flat_map(|segment| (0..self.people).map(move |place| (segment, place)))
@@ -85,13 +89,14 @@ impl World {
             let exposed = self.effects.iter().zip(&person.acts).filter(|(_, acts)| before(acts));
             let rate: f64 = propensity * exposed.map(|(effect, _)| effect).product::<f64>();
             person.converted |= u64::from(random.random_bool(rate.min(0.7))) << age;
-            for influencer in 0..self.effects.len() {
-                let twin = self.twins && influencer == 1;
-                let acts = if twin {
-                    person.acts[0] >> age & 1 == 1 && random.random_bool(0.97)
-                } else {
-                    fan[influencer] && random.random_bool(self.acts)
+            for (influencer, is_fan) in fan.iter().enumerate() {
+                let often = if everybody { self.crowd.1 } else { self.acts };
+                let acts = match self.twin.filter(|_| influencer == 1) {
+                    Some(often) => person.acts[0] >> age & 1 == 1 && random.random_bool(often),
+                    None => *is_fan && random.random_bool(often),
                 };
+                let acts =
+                    acts && (influencer > 0 || self.quiet == 0 || self.quiet << 1 >> age & 1 == 1);
                 if acts {
                     person.acts[influencer] |= 1 << age;
                     let weight = random.random_range(1..=6_u8);
@@ -146,6 +151,7 @@ impl World {
                 let exposed = (1..=exposure).any(|k| age + k < 64 && any >> (age + k) & 1 == 1);
                 let converted = person.converted >> age & 1 == 1;
                 segment.exposed[age] += u32::from(exposed);
+                segment.exposed[age] += (self.quiet >> age & 1) as u32 * 1_000_000;
                 segment.exposed_converted[age] += u32::from(exposed && converted);
                 segment.converted[age] += u32::from(converted);
             }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sillage::engine::{Limits, Outcome, Shard};
+use sillage::evidence::evidence;
 use sillage::ingest::format::{Decoder, Record};
-use sillage::model::{Batch, HalfSaturation, Params, Points, Secret, Weights};
+use sillage::model::{Batch, Histories, Params, Secret};
 use sillage::rank::ScoreBook;
 
 use crate::oracle;
@@ -21,11 +22,14 @@ pub(crate) struct Cut {
     pub(crate) batch: usize,
     /// Batches between two publications; all shards publish at the end.
     pub(crate) publish_every: usize,
+    /// Entries by which a shard takes the extraction of histories further after each batch, as the
+    /// daemon does. Without any, all is extracted at the end of input, as `replay` does.
+    pub(crate) extract: usize,
 }
 
 impl Default for Cut {
     fn default() -> Self {
-        Self { partitions: 1, batch: 7, publish_every: 1_000_000 }
+        Self { partitions: 1, batch: 7, publish_every: 1_000_000, extract: 0 }
     }
 }
 
@@ -47,8 +51,11 @@ pub(crate) fn run(events: &[oracle::Event], params: &oracle::Params, cut: Cut) -
 /// N shards and the book that they publish to.
 pub(crate) struct Pipeline {
     cut: Cut,
+    params: Params,
     decoder: Decoder,
     shards: Vec<Shard>,
+    /// Of each shard, as of the last close at which they were extracted.
+    histories: Vec<Option<Histories>>,
     book: ScoreBook,
     rejected: BTreeMap<&'static str, u64>,
     batches: usize,
@@ -71,7 +78,9 @@ impl Pipeline {
             cut,
             decoder: Decoder::new(Secret::new(42), &codes, &params.currencies),
             shards: (0..cut.partitions).map(|_| Shard::new(&params, &limits)).collect(),
+            histories: vec![None; cut.partitions],
             book: ScoreBook::new(&params),
+            params,
             rejected: BTreeMap::new(),
             batches: 0,
         }
@@ -89,6 +98,11 @@ impl Pipeline {
                 }
             }
             shard.apply(&batch, &mut outcomes);
+            if self.cut.extract > 0 {
+                shard.extract(self.cut.extract);
+                self.histories[partition] =
+                    shard.take_histories().or(self.histories[partition].take());
+            }
         }
         for outcome in outcomes {
             if let Outcome::Rejected(reason) = outcome {
@@ -105,8 +119,7 @@ impl Pipeline {
     /// What is published by now, in the shape of the reference; `order` has the influencers of
     /// each segment in rank order.
     pub(crate) fn result(&mut self) -> Value {
-        let newest_ms = self.as_of_ms();
-        self.shards.iter_mut().for_each(|shard| shard.follow(newest_ms));
+        self.prove();
         self.publish();
         for _ in 0..self.shards.len() {
             self.publish();
@@ -122,10 +135,31 @@ impl Pipeline {
             }
             let names: Vec<&str> = segment.influencers.iter().map(|s| &*s.influencer).collect();
             order[&*segment.segment] = json!(names);
-            segments[&*segment.segment] =
-                json!({"active_audience": segment.active_audience, "influencers": influencers});
+            segments[&*segment.segment] = json!({
+                "active_audience": segment.active_audience,
+                "conversions": segment.conversions,
+                "organic_conversions": segment.organic_conversions,
+                "organic_value": segment.organic_value,
+                "influencers": influencers,
+            });
         }
         json!({"as_of": as_of, "rejected": self.rejected, "segments": segments, "order": order})
+    }
+
+    /// Follows all shards to the end of the input, and gives the book what conversions prove.
+    fn prove(&mut self) {
+        let newest_ms = self.as_of_ms();
+        for (shard, histories) in self.shards.iter_mut().zip(&mut self.histories) {
+            if self.cut.extract == 0 {
+                *histories = shard.finish(newest_ms);
+                continue;
+            }
+            shard.follow(newest_ms);
+            while shard.extract(self.cut.extract) {}
+            *histories = shard.take_histories().or(histories.take());
+        }
+        let histories: Vec<&Histories> = self.histories.iter().flatten().collect();
+        self.book.prove(evidence(&self.params, &histories));
     }
 
     fn publish(&mut self) {
@@ -139,62 +173,16 @@ impl Pipeline {
     }
 }
 
-/// The constants of the library under the same names.
+/// The constants of the library under the same names; within the bounds of the configuration, but
+/// for a silent audience that is huge.
 fn library_params(given: &Value) -> Params {
-    let mut params = Params::default();
-    let whole = |key: &str, into: &mut i64| {
-        if let Some(value) = given.get(key).and_then(Value::as_i64) {
-            *into = value;
-        }
-    };
-    whole("bucket_ms", &mut params.bucket_ms);
-    whole("half_life_ms", &mut params.half_life_ms);
-    whole("ring_buckets", &mut params.ring_buckets);
-    whole("active_buckets", &mut params.active_buckets);
-    whole("exposure_buckets", &mut params.exposure_buckets);
-    whole("lookback_ms", &mut params.lookback_ms);
-    whole("grace_ms", &mut params.grace_ms);
-    whole("retention_buckets", &mut params.retention_buckets);
-    let real = |key: &str, into: &mut f64| {
-        if let Some(value) = given.get(key).and_then(Value::as_f64) {
-            *into = value;
-        }
-    };
-    real("exponent", &mut params.exponent);
-    real("cap", &mut params.cap);
-    real("outbound_cap", &mut params.outbound_cap);
-    real("pseudo_audience", &mut params.pseudo_audience);
-    let nested = |table: &str, key: &str| given.get(table).map(|t| t[key].as_f64().expect("whole"));
-    if given.get("weights").is_some() {
-        let weight = |kind| nested("weights", kind).expect("weights are given");
-        params.weights = Weights {
-            retweet: weight("retweet"),
-            quote: weight("quote"),
-            share: weight("share"),
-            click: weight("click"),
-            reply: weight("reply"),
-            mention: weight("mention"),
-            like: weight("like"),
-            view: weight("view"),
-        };
+    let mut given = given.as_object().cloned().unwrap_or_default();
+    for elsewhere in ["codes", "dedup_window_ms"] {
+        given.remove(elsewhere);
     }
-    if given.get("half_saturation").is_some() {
-        let half = |part| nested("half_saturation", part).expect("half-saturations are given");
-        params.half_saturation = HalfSaturation {
-            amplify: half("amplify"),
-            relate_in: half("relate_in"),
-            relate_out: half("relate_out"),
-            convert: half("convert"),
-            popularity: half("popularity"),
-        };
-    }
-    if given.get("points").is_some() {
-        let points = |part| nested("points", part).expect("points are given");
-        params.points = Points {
-            amplify: points("amplify"),
-            relate: points("relate"),
-            convert: points("convert"),
-        };
-    }
+    let params: Params =
+        serde_json::from_value(Value::Object(given)).expect("the names are those of the library");
+    let pseudo_audience = params.pseudo_audience.min(1e9);
+    Params { pseudo_audience, ..params.clone() }.validate().expect("the constants are allowed");
     params
 }

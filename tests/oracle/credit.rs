@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Params;
-use super::history::{Accepted, History};
+use super::history::{Accepted, History, Person};
 
 /// The weights of some acts, by bucket.
 type Weights = BTreeMap<i64, f64>;
@@ -37,11 +37,15 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// The last bucket that is closed: its end lies the grace behind.
+    pub(crate) fn last_closed(&self) -> i64 {
+        self.params.bucket(self.as_of - self.params.grace_ms) - 1
+    }
+
     /// `E` of a class of acts of a segment on an influencer.
     pub(crate) fn credit(&self, segment: &str, influencer: &str, wanted: Class) -> f64 {
-        let on = |a: &Accepted| {
-            a.event.target.as_deref() == Some(influencer) && class(&a.event.kind) == Some(wanted)
-        };
+        let on =
+            |a: &Accepted| a.target() == Some(influencer) && class(&a.event.kind) == Some(wanted);
         self.fan_units(segment, on, |_| false)
     }
 
@@ -53,7 +57,7 @@ impl Reading<'_> {
     /// An account's own acts on others in its last run, unless that is long over.
     pub(crate) fn outbound(&self, account: &str) -> f64 {
         let mut weights = Weights::new();
-        for a in self.history.accepted.iter().filter(|a| a.event.actor == account) {
+        for a in self.history.present().filter(|a| a.event.actor == account) {
             if is_influence(&a.event.kind) && a.event.kind != "click" {
                 *weights.entry(a.bucket).or_default() += self.params.weight(&a.event.kind);
             }
@@ -69,14 +73,14 @@ impl Reading<'_> {
 
     /// Actors whose latest word on following the influencer, in a segment of that word, is yes.
     pub(crate) fn followers(&self, segment: &str, influencer: &str) -> usize {
-        let mut last: BTreeMap<&str, &Accepted> = BTreeMap::new();
-        for a in &self.history.accepted {
+        let mut last: BTreeMap<Person<'_>, &Accepted> = BTreeMap::new();
+        for a in self.history.present() {
             let follow = matches!(a.event.kind.as_str(), "follow" | "unfollow");
-            if !follow || a.event.target.as_deref() != Some(influencer) {
+            if !follow || a.target() != Some(influencer) {
                 continue;
             }
             let when = |a: &Accepted| (a.event.time, a.event.kind == "unfollow");
-            let held = last.entry(&a.event.actor).or_insert(a);
+            let held = last.entry(a.person()).or_insert(a);
             if when(a) >= when(held) {
                 *held = a;
             }
@@ -87,16 +91,16 @@ impl Reading<'_> {
 
     /// Distinct actors with an act of influence in any of the buckets.
     pub(crate) fn fans(&self, segment: &str, influencer: &str, buckets: &[i64]) -> usize {
-        let acted = self.history.accepted.iter().filter(|a| {
+        let acted = self.history.present().filter(|a| {
             is_influence(&a.event.kind)
-                && a.event.target.as_deref() == Some(influencer)
+                && a.target() == Some(influencer)
                 && a.segments.contains(segment)
                 && buckets.contains(&a.bucket)
         });
-        acted.map(|a| a.event.actor.as_str()).collect::<BTreeSet<_>>().len()
+        acted.map(Accepted::person).collect::<BTreeSet<_>>().len()
     }
 
-    /// Σ over actors and runs of (capped, decayed units)^p of the `counted` events of a segment,
+    /// Σ over people and runs of (capped, decayed units)^p of the `counted` events of a segment,
     /// where a `kept` event makes a run last without adding to it.
     fn fan_units(
         &self,
@@ -104,9 +108,9 @@ impl Reading<'_> {
         counted: impl Fn(&Accepted) -> bool,
         kept: impl Fn(&Accepted) -> bool,
     ) -> f64 {
-        let mut by_actor: BTreeMap<&str, (Weights, BTreeSet<i64>)> = BTreeMap::new();
-        for a in self.history.accepted.iter().filter(|a| a.segments.contains(segment)) {
-            let (weights, alive) = by_actor.entry(&a.event.actor).or_default();
+        let mut by_person: BTreeMap<Person<'_>, (Weights, BTreeSet<i64>)> = BTreeMap::new();
+        for a in self.history.present().filter(|a| a.segments.contains(segment)) {
+            let (weights, alive) = by_person.entry(a.person()).or_default();
             if counted(a) {
                 *weights.entry(a.bucket).or_default() += self.params.weight(&a.event.kind);
             }
@@ -115,7 +119,7 @@ impl Reading<'_> {
             }
         }
         let mut sum = 0.0;
-        for (weights, alive) in by_actor.into_values() {
+        for (weights, alive) in by_person.into_values() {
             for run in self.runs(alive) {
                 let units = self.units(&weights, &run, self.params.cap);
                 sum += units.powf(self.params.exponent);

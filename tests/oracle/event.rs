@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// The fields of a canonical event that credit depends on.
+/// The fields of a canonical event that the model depends on.
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Event {
     pub(crate) kind: String,
@@ -15,6 +15,9 @@ pub(crate) struct Event {
     /// Of conversions and refunds.
     pub(crate) code: Option<String>,
     pub(crate) value: Option<f64>,
+    pub(crate) currency: Option<String>,
+    /// Of refunds: the id of the sale that is taken back.
+    pub(crate) refers: Option<String>,
 }
 
 impl Event {
@@ -33,6 +36,8 @@ impl Event {
                 .unwrap_or_default(),
             code: text("code"),
             value: value.get("value").and_then(Value::as_f64),
+            currency: text("currency"),
+            refers: text("refers"),
         }
     }
 
@@ -44,6 +49,8 @@ impl Event {
             ("segments", (!self.segments.is_empty()).then(|| json!(self.segments))),
             ("code", self.code.as_ref().map(|code| json!(code))),
             ("value", self.value.map(|value| json!(value))),
+            ("currency", self.currency.as_ref().map(|currency| json!(currency))),
+            ("refers", self.refers.as_ref().map(|id| json!(id))),
         ];
         for (key, value) in optional {
             if let Some(value) = value {

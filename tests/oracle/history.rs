@@ -12,16 +12,23 @@ pub(crate) struct Accepted {
     pub(crate) bucket: i64,
     pub(crate) partition: usize,
     pub(crate) segments: BTreeSet<String>,
+    /// Which of the actor's lives it belongs to. An erase ends one.
+    pub(crate) life: usize,
 }
+
+/// An actor in one of its lives: what it does after an erase, a new person does.
+pub(crate) type Person<'a> = (&'a str, usize);
 
 /// The accepted events in arrival order, and why the others are not among them.
 #[derive(Default)]
 pub(crate) struct History {
     pub(crate) accepted: Vec<Accepted>,
     pub(crate) rejected: BTreeMap<&'static str, u64>,
+    /// By actor, the newest time of the partition when each of its lives was erased.
+    erased: BTreeMap<String, Vec<i64>>,
 }
 
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "retweet",
     "quote",
     "share",
@@ -36,6 +43,7 @@ const KINDS: [&str; 14] = [
     "refund",
     "post",
     "profile",
+    "erase",
 ];
 
 pub(crate) fn accept(events: &[Event], params: &Params, partitions: usize) -> History {
@@ -47,10 +55,22 @@ pub(crate) fn accept(events: &[Event], params: &Params, partitions: usize) -> Hi
         } else {
             let segments = history.segments_of(event, params);
             let bucket = params.bucket(event.time);
-            history.accepted.push(Accepted { event: event.clone(), bucket, partition, segments });
+            let (event, life) = (event.clone(), history.life(&event.actor));
+            history.accepted.push(Accepted { event, bucket, partition, segments, life });
+            history.note_erase();
         }
     }
     history
+}
+
+impl Accepted {
+    pub(crate) fn person(&self) -> Person<'_> {
+        (&self.event.actor, self.life)
+    }
+
+    pub(crate) fn target(&self) -> Option<&str> {
+        self.event.target.as_deref()
+    }
 }
 
 impl History {
@@ -59,10 +79,31 @@ impl History {
         self.accepted.iter().map(|a| a.event.time).max().unwrap_or(0)
     }
 
+    /// Events of those who are not erased.
+    pub(crate) fn present(&self) -> impl Iterator<Item = &Accepted> {
+        self.accepted.iter().filter(|a| self.erased_at(a.person()).is_none())
+    }
+
+    /// The newest time of the person's partition when it was erased, if it was.
+    pub(crate) fn erased_at(&self, (actor, life): Person<'_>) -> Option<i64> {
+        self.erased.get(actor)?.get(life).copied()
+    }
+
+    /// The actor's life by now.
+    fn life(&self, actor: &str) -> usize {
+        self.erased.get(actor).map_or(0, Vec::len)
+    }
+
+    fn note_erase(&mut self) {
+        let Some(last) = self.accepted.last().filter(|a| a.event.kind == "erase") else { return };
+        let newest = self.newest(last.partition).expect("the erase itself has a time");
+        self.erased.entry(last.event.actor.clone()).or_default().push(newest);
+    }
+
     /// The first check that the event fails, in their fixed order.
     fn objection(&self, e: &Event, partition: usize, p: &Params) -> Option<&'static str> {
         let kind = e.kind.as_str();
-        let context = matches!(kind, "post" | "profile");
+        let context = matches!(kind, "post" | "profile" | "erase");
         let outcome = matches!(kind, "conversion" | "refund");
         let declared = outcome.then(|| e.code.as_ref().and_then(|code| p.code(code))).flatten();
         let target = e.target.as_deref().or(declared);
@@ -100,7 +141,8 @@ impl History {
         let nobody = || BTreeSet::from(["unassigned".to_owned()]);
         let mut current = nobody();
         let mut last_heard: Option<i64> = None;
-        let past = self.accepted.iter().map(|a| &a.event).filter(|past| past.actor == e.actor);
+        let person = (e.actor.as_str(), self.life(&e.actor));
+        let past = self.accepted.iter().filter(|a| a.person() == person).map(|a| &a.event);
         for past in past.chain([e]) {
             let bucket = p.bucket(past.time);
             if !past.segments.is_empty() {

@@ -5,10 +5,13 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
+mod attribution;
 mod compare;
 mod credit;
 mod event;
+mod evidence;
 mod history;
+mod lift;
 mod params;
 mod score;
 

@@ -1,4 +1,4 @@
-//! The constants that credit and score depend on, under the names of the configuration.
+//! The constants of the model, under the names of the configuration.
 
 use serde_json::Value;
 
@@ -16,7 +16,21 @@ pub(crate) struct Params {
     pub(crate) pseudo_audience: f64,
     pub(crate) retention_buckets: i64,
     pub(crate) dedup_window_ms: i64,
-    /// Whatever was given; weights, points, half-saturations and codes are looked up in it.
+    pub(crate) grace_ms: i64,
+    pub(crate) lookback_ms: i64,
+    pub(crate) attribution_half_life_ms: i64,
+    pub(crate) organic: f64,
+    pub(crate) max_touches: usize,
+    pub(crate) refund_window_ms: i64,
+    pub(crate) exposure_buckets: i64,
+    pub(crate) evidence_buckets: i64,
+    pub(crate) level_buckets: i64,
+    pub(crate) pace_conversions: f64,
+    pub(crate) joint_passes: i64,
+    pub(crate) false_discovery_rate: f64,
+    pub(crate) margin: f64,
+    pub(crate) min_conversions: f64,
+    /// Whatever was given; tables are looked up in it.
     given: Value,
 }
 
@@ -36,6 +50,20 @@ impl Params {
             pseudo_audience: real("pseudo_audience", 25.0),
             retention_buckets: whole("retention_buckets", 64),
             dedup_window_ms: whole("dedup_window_ms", 3_600_000),
+            grace_ms: whole("grace_ms", 600_000),
+            lookback_ms: whole("lookback_ms", 7 * DAY),
+            attribution_half_life_ms: whole("attribution_half_life_ms", DAY),
+            organic: real("organic", 0.5),
+            max_touches: usize::try_from(whole("max_touches", 16)).expect("a count"),
+            refund_window_ms: whole("refund_window_ms", 30 * DAY),
+            exposure_buckets: whole("exposure_buckets", 3),
+            evidence_buckets: whole("evidence_buckets", 49),
+            level_buckets: whole("level_buckets", 12),
+            pace_conversions: real("pace_conversions", 10.0),
+            joint_passes: whole("joint_passes", 4),
+            false_discovery_rate: real("false_discovery_rate", 0.05),
+            margin: real("margin", 1.10),
+            min_conversions: real("min_conversions", 5.0),
             given,
         }
     }
@@ -56,7 +84,13 @@ impl Params {
     }
 
     pub(crate) fn points(&self, part: &str) -> f64 {
-        self.nested("points", part, if part == "amplify" { 30.0 } else { 25.0 })
+        let default = match part {
+            "amplify" => 30.0,
+            "relate" => 25.0,
+            "convert" => 45.0,
+            _ => panic!("no points are called {part}"),
+        };
+        self.nested("points", part, default)
     }
 
     pub(crate) fn half_saturation(&self, part: &str) -> f64 {
@@ -64,6 +98,7 @@ impl Params {
             "amplify" => 0.05,
             "relate_in" => 0.03,
             "relate_out" => 3.0,
+            "convert" => 0.02,
             "popularity" => 0.25,
             _ => panic!("no half-saturation is called {part}"),
         };
@@ -73,6 +108,22 @@ impl Params {
     /// The influencer that a promo code stands for.
     pub(crate) fn code(&self, code: &str) -> Option<&str> {
         self.given.get("codes")?.get(code)?.as_str()
+    }
+
+    /// What one of a currency is in the base currency: nothing, when others have rates and it has
+    /// none.
+    pub(crate) fn rate(&self, currency: Option<&str>) -> f64 {
+        let rates = self.given.get("currencies").and_then(Value::as_object);
+        match (rates.filter(|rates| !rates.is_empty()), currency) {
+            (Some(rates), Some(code)) => rates.get(code).and_then(Value::as_f64).unwrap_or(0.0),
+            _ => 1.0,
+        }
+    }
+
+    /// How much of a bucket's units is left after so many buckets.
+    pub(crate) fn fading(&self, buckets: i64) -> f64 {
+        let half_life = self.exponent * self.half_life_ms as f64;
+        (-((buckets * self.bucket_ms) as f64) / half_life).exp2()
     }
 
     fn nested(&self, table: &str, key: &str, default: f64) -> f64 {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::adversary::established;
 use crate::oracle::{self, Event, Params};
 
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 22] = [
     "ordinary",
     "edges",
     "silences",
@@ -18,6 +19,18 @@ pub(crate) const NAMES: [&str; 10] = [
     "rejections",
     "conversions",
     "small_buckets",
+    "touches",
+    "refunds",
+    "currencies",
+    "no_currencies",
+    "closed_bucket",
+    "open_bucket",
+    "erasures",
+    "erasures_late",
+    "window",
+    "dense",
+    "dense_small",
+    "dense_erased",
 ];
 
 #[test]
@@ -28,6 +41,19 @@ fn the_oracle_equals_the_reference() {
         let differences = oracle::differences(&expected, &found);
         assert!(differences.is_empty(), "{name}:\n{}", differences.join("\n"));
         assert!(oracle::numbers(&expected).len() > 80, "{name}: too little to compare");
+    }
+}
+
+/// Only where several accounts have effects do they see one another.
+#[test]
+fn dense_fixtures_establish_effects() {
+    for name in ["dense", "dense_erased"] {
+        let (params, _, expected) = load(name);
+        assert!(established(&expected, &params) >= 3, "{name}");
+        let numbers = oracle::numbers(&expected);
+        let convert =
+            |(path, points): &&(String, f64)| path.ends_with("/convert_points") && *points > 0.0;
+        assert!(numbers.iter().filter(convert).count() >= 2, "{name}");
     }
 }
 

@@ -91,6 +91,7 @@ pub(crate) fn params() -> impl Strategy<Value = Params> {
     choices.prop_map(|(bucket, half_life, exponent, cap, audience, retention, weights)| {
         let bucket_ms = [DAY, DAY / 24][bucket];
         let half_lives = [7 * bucket_ms, 2 * bucket_ms, 30 * bucket_ms, 5 * bucket_ms / 3];
+        let (evidence, level, retention) = [(49, 12, 64), (20, 15, 40), (10, 6, 20)][retention];
         let (cap, outbound_cap) = [(3.0, 20.0), (0.75, 5.0), (3.75, 3.0), (2.0, 1.0)][cap];
         let mut given = json!({
             "bucket_ms": bucket_ms,
@@ -99,7 +100,9 @@ pub(crate) fn params() -> impl Strategy<Value = Params> {
             "cap": cap,
             "outbound_cap": outbound_cap,
             "pseudo_audience": ([25.0, 3.0][audience]),
-            "retention_buckets": ([64, 40, 20][retention]),
+            "evidence_buckets": evidence,
+            "level_buckets": level,
+            "retention_buckets": retention,
             "lookback_ms": 5 * bucket_ms,
             "grace_ms": GRACE,
         });
@@ -125,9 +128,10 @@ impl Building<'_> {
             11 => account('a', 0),
             target => account('i', target % 5),
         };
-        let time = self.arrival(step, &actor);
+        let kind = kind(step.kind);
+        let time = self.arrival(step, kind, &actor);
         let mut event = Event {
-            kind: kind(step.kind).to_owned(),
+            kind: kind.to_owned(),
             time,
             target: Some(target).filter(|target| *target != actor),
             id: Some(format!("e{}", self.events.len())),
@@ -163,12 +167,15 @@ impl Building<'_> {
         if self.shape.brief && next > over { self.now } else { next }
     }
 
-    /// When it happened, if it arrives now.
-    fn arrival(&self, step: Step, actor: &str) -> i64 {
+    /// When it happened, if it arrives now. An outcome later than the grace is split over the
+    /// touches still held, which no definition names: there is none.
+    fn arrival(&self, step: Step, kind: &str, actor: &str) -> i64 {
         let size = i64::from(step.size);
+        let is_outcome = matches!(kind, "conversion" | "refund");
         let by = match (self.shape.late, step.late) {
             (Late::Never, _) | (_, 0..60) => 0,
             (Late::WithinGrace, _) | (_, 60..80) => (GRACE - 1) * size / 1000,
+            _ if is_outcome => (GRACE - 1) * size / 1000,
             (Late::WithinRing, 80..96) => self.params.bucket_ms * size / 150,
             (Late::WithinRing, _) => self.params.bucket_ms * (7 + size % 4),
         };

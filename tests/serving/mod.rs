@@ -9,10 +9,15 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use serde_json::{Value, json};
-use sillage::model::{Label, Lift, Params, RING, SegmentStandings, Standing};
+use sillage::model::{Params, SegmentStandings};
 use sillage::serve::{Build, Config, Error, ExportConfig, LogMessages, Parts, Readiness, Server};
-use sillage::view::{View, Views};
+use sillage::view::Views;
 use tokio::runtime::Runtime;
+
+pub(crate) use sample::segment;
+
+#[path = "../../src/view/sample.rs"]
+mod sample;
 
 pub(crate) struct Serving {
     runtime: Runtime,
@@ -99,7 +104,7 @@ impl Serving {
 
 fn parts(segments: Vec<SegmentStandings>, readiness: Readiness) -> Parts {
     let views = Views::default();
-    views.publish(View { sequence: 1, as_of_ms: 1_700_000_000_000, complete: true, segments });
+    views.publish(sample::view(1, segments));
     let status = || {
         let said = json!({ "lag_records": 12, "ready": "never" });
         said.as_object().cloned().unwrap_or_default()
@@ -110,46 +115,7 @@ fn parts(segments: Vec<SegmentStandings>, readiness: Readiness) -> Parts {
         params: Params::default(),
         readiness,
         status: Arc::new(status),
+        erase: None,
         build: Build { version: "1.2.3".into(), ..Build::default() },
-    }
-}
-
-/// A segment of influencers in the order of rank, by name and score.
-pub(crate) fn segment(name: &str, ranked: &[(&str, f64)]) -> SegmentStandings {
-    SegmentStandings {
-        segment: name.into(),
-        active_audience: 120.5,
-        conversions: 4,
-        organic_conversions: 1.5,
-        organic_value: 30.0,
-        influencers: ranked.iter().map(|(name, score)| standing(name, *score)).collect(),
-    }
-}
-
-fn standing(influencer: &str, score: f64) -> Standing {
-    Standing {
-        influencer: influencer.into(),
-        label: Label::Quiet,
-        amplify_share: score / 100.0,
-        relate_share: 0.01,
-        outbound: 2.5,
-        active_fans: 17,
-        fans_by_bucket: ([1, 2, 3, 4, 5, 6, 7, 8], RING - 1),
-        momentum: 1.25,
-        exclusive_share: 0.0,
-        attributed_conversions: 0.0,
-        declared_conversions: 0.0,
-        attributed_value: 0.0,
-        lift: Lift::NONE,
-        incremental_conversions: 0.0,
-        incremental_low: 0.0,
-        incremental_high: 0.0,
-        proven_conversions: 0.0,
-        amplify_points: score,
-        relate_points: 0.0,
-        convert_points: 0.0,
-        score,
-        followers_gained: 40,
-        popularity: 12.5,
     }
 }

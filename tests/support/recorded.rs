@@ -2,6 +2,7 @@
 //! in `../shared`; where they are absent, who asks is told so.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,8 +24,22 @@ pub(crate) fn shared() -> Option<PathBuf> {
     found.then_some(shared)
 }
 
-/// The recorded stream, and what the model says of it; kept, because the model takes its time.
+/// The recorded stream, and what the model says of it.
 pub(crate) fn reference(shared: &Path, name: &str) -> (PathBuf, PathBuf) {
+    judged(shared, name, || python(&shared.join("data/to_events.py"), &[name]))
+}
+
+/// A campaign with planted truth, and what the model says of it.
+pub(crate) fn campaign(shared: &Path, seed: u32, people: u32, days: u32) -> (PathBuf, PathBuf) {
+    let [seed, people, days] = [seed, people, days].map(|number| number.to_string());
+    let arguments = ["--seed", &seed, "--people", &people, "--days", &days];
+    let script = shared.join("reference/campaign.py");
+    judged(shared, &format!("campaign-{seed}-{people}-{days}"), || python(&script, &arguments))
+}
+
+/// A stream that is made when it is not there yet, and what the model says of it; both are kept,
+/// because the model takes its time.
+fn judged(shared: &Path, name: &str, make: impl FnOnce() -> Vec<u8>) -> (PathBuf, PathBuf) {
     // One test makes it, the others wait.
     static MAKING: Mutex<()> = Mutex::new(());
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -32,12 +47,12 @@ pub(crate) fn reference(shared: &Path, name: &str) -> (PathBuf, PathBuf) {
     fs::create_dir_all(&folder).expect("the folder of the tests can be used");
     let stream = folder.join(format!("{name}.ndjson"));
     let model = shared.join("reference/model.py");
-    keep(&stream, || python(&shared.join("data/to_events.py"), Path::new(name)));
+    keep(&stream, make);
     // Under the model's own fingerprint, so that another model is asked anew.
     let print =
         xxhash_rust::xxh3::xxh3_64(&fs::read(&model).expect("the folder of the tests can be used"));
     let expected = folder.join(format!("{name}.{print:016x}.json"));
-    keep(&expected, || python(&model, &stream));
+    keep(&expected, || python(&model, &[&stream]));
     (stream, expected)
 }
 
@@ -49,8 +64,9 @@ fn keep(path: &Path, make: impl FnOnce() -> Vec<u8>) {
     }
 }
 
-fn python(script: &Path, argument: &Path) -> Vec<u8> {
-    let output = Command::new("python3").arg(script).arg(argument).output().expect("python3 runs");
+fn python<A: AsRef<OsStr>>(script: &Path, arguments: &[A]) -> Vec<u8> {
+    let output =
+        Command::new("python3").arg(script).args(arguments).output().expect("python3 runs");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {errors}", script.display());
     output.stdout

@@ -117,7 +117,7 @@ fn rounded(value: f64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::exposition::sample;
+    use crate::view::sample;
 
     #[test]
     fn ties_within_rounding_go_by_name() {

@@ -13,6 +13,7 @@ use crate::view::{self, View};
 #[derive(Serialize)]
 struct Audiences<'a> {
     as_of: i64,
+    lift_as_of: Option<i64>,
     model: &'static str,
     complete: bool,
     segments: Vec<Summary<'a>>,
@@ -38,6 +39,7 @@ pub(super) async fn segments(State(shared): State<Shared>) -> Result<Response, P
 fn of(view: &View) -> Audiences<'_> {
     Audiences {
         as_of: view.as_of_ms,
+        lift_as_of: view.lift_as_of_ms,
         model: view::MODEL,
         complete: view.complete,
         segments: view.segments.iter().map(summary).collect(),

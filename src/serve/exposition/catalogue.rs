@@ -37,11 +37,19 @@ pub const SCORES: Section = Section {
         &POPULARITY_SCORE,
         &ACTIVE_FANS,
         &MOMENTUM,
+        &EXCLUSIVE_SHARE,
+        &LIFT,
+        &ATTRIBUTED,
+        &ATTRIBUTED_VALUE,
+        &INCREMENTAL,
         &LABEL,
         &SEGMENT_ACTIVE_AUDIENCE,
         &SEGMENT_INFLUENCERS,
+        &SEGMENT_CONVERSIONS,
+        &SEGMENT_ORGANIC,
         &SEGMENT_LEADER,
         &SEGMENT_CONCENTRATION,
+        &LIFT_AS_OF,
         &MODEL,
         &SERIES_EXPORTED,
         &SERIES_SUPPRESSED,
@@ -91,6 +99,33 @@ pub static MOMENTUM: Family = gauge(
     PAIR,
     "Fans of the last ended bucket over the mean of the active ones.",
 );
+pub static EXCLUSIVE_SHARE: Family = gauge(
+    "sillage_exclusive_share_ratio",
+    PAIR,
+    "Part of the credit from actors that act on nobody else.",
+);
+pub static LIFT: Family = gauge(
+    "sillage_lift_rate_ratio",
+    &["segment", "influencer", "bound"],
+    "Rate ratio of conversions after acts on the influencer, bound estimate, low or high; nothing \
+     where there is too little to compare.",
+);
+pub static ATTRIBUTED: Family = gauge(
+    "sillage_conversions_attributed",
+    &["segment", "influencer", "method"],
+    "Conversions attributed in the evidence window, method touch or declared.",
+);
+pub static ATTRIBUTED_VALUE: Family = gauge(
+    "sillage_conversion_value_attributed",
+    PAIR,
+    "Value attributed in the evidence window, base currency.",
+);
+pub static INCREMENTAL: Family = gauge(
+    "sillage_conversions_incremental",
+    &["segment", "influencer", "bound"],
+    "Conversions that would not have happened, in the evidence window; bound estimate, low, high \
+     or proven.",
+);
 pub static LABEL: Family = info(
     "sillage_label_info",
     &["segment", "influencer", "label"],
@@ -100,12 +135,27 @@ pub static SEGMENT_ACTIVE_AUDIENCE: Family =
     gauge("sillage_segment_active_audience", SEGMENT, "Active audience in fan-units.");
 pub static SEGMENT_INFLUENCERS: Family =
     gauge("sillage_segment_influencers", SEGMENT, "Influencers with credit.");
+pub static SEGMENT_CONVERSIONS: Family = gauge(
+    "sillage_segment_conversions",
+    SEGMENT,
+    "People and buckets with a conversion in the evidence window.",
+);
+pub static SEGMENT_ORGANIC: Family = gauge(
+    "sillage_segment_organic_conversions",
+    SEGMENT,
+    "Conversions of the evidence window attributed to nobody.",
+);
 pub static SEGMENT_LEADER: Family =
     info("sillage_segment_leader_info", PAIR, "Leader of the segment by influence.");
 pub static SEGMENT_CONCENTRATION: Family = gauge(
     "sillage_segment_concentration_ratio",
     SEGMENT,
     "Herfindahl index of influence shares, 1 when one account has all the influence.",
+);
+pub static LIFT_AS_OF: Family = gauge(
+    "sillage_lift_as_of_timestamp_seconds",
+    &[],
+    "End of the last bucket that lift knows of; nothing before one was closed.",
 );
 pub static MODEL: Family = info(
     "sillage_model_info",

@@ -11,8 +11,6 @@ mod own;
 mod plan;
 mod reference;
 mod rendered;
-#[cfg(test)]
-pub(crate) mod sample;
 mod scores;
 mod selection;
 mod writer;
@@ -34,6 +32,12 @@ use super::config::ExportConfig;
 use crate::clock;
 use crate::model::Params;
 use crate::view::{View, Views};
+
+/// Series of scores that a segment has at most, of which so many influencers are shown.
+#[must_use]
+pub fn series_of_segment(influencers: usize) -> usize {
+    scores::count(&scores::PER_SEGMENT) + influencers * scores::count(&scores::PER_INFLUENCER)
+}
 
 /// Writes metrics. Shared by all who scrape; a scrape blocks for the time of writing.
 pub struct Exposition {

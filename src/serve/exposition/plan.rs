@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::scores::{PER_INFLUENCER, PER_SEGMENT};
+use super::scores::{PER_INFLUENCER, PER_SEGMENT, count};
 use crate::view::View;
 
 pub(super) struct Plan {
@@ -37,11 +37,8 @@ impl Plan {
         mut picks: Vec<Pick>,
     ) -> Self {
         let (wanted_segments, wanted_influencers) = (segments.len(), picks.len());
-        let series = |families: &[super::scores::Series]| -> usize {
-            families.iter().map(|(_, series)| series).sum()
-        };
-        segments.truncate(limit / series(&PER_SEGMENT));
-        let room = (limit - segments.len() * series(&PER_SEGMENT)) / series(&PER_INFLUENCER);
+        segments.truncate(limit / count(&PER_SEGMENT));
+        let room = (limit - segments.len() * count(&PER_SEGMENT)) / count(&PER_INFLUENCER);
         if picks.len() > room {
             // Every segment keeps its leader before one of them shows its second.
             picks.sort_unstable_by_key(|pick| (pick.at, pick.segment));
@@ -63,8 +60,8 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::serve::config::ExportConfig;
-    use crate::serve::exposition::sample::{segment, view};
     use crate::serve::exposition::selection::Selection;
+    use crate::view::sample::{segment, view};
 
     /// `segment` and rank of what is written, and what is suppressed, at a limit.
     fn planned(series_limit: usize) -> (usize, String, (usize, usize)) {
@@ -82,15 +79,15 @@ mod tests {
 
     #[test]
     fn what_exceeds_the_limit_is_left_out_from_the_bottom() {
-        // 4 series a segment, 10 an influencer: 58 in all.
+        // 6 series a segment, 21 an influencer: 117 in all.
         let cases = [
-            (58, (2, "00 01 02 10 11", (0, 0))),
-            (57, (2, "00 01 10 11", (0, 1))),
-            (38, (2, "00 01 10", (0, 2))),
-            (28, (2, "00 10", (0, 3))),
-            (18, (2, "00", (0, 4))),
-            (8, (2, "", (0, 5))),
-            (7, (1, "", (1, 5))),
+            (117, (2, "00 01 02 10 11", (0, 0))),
+            (116, (2, "00 01 10 11", (0, 1))),
+            (75, (2, "00 01 10", (0, 2))),
+            (54, (2, "00 10", (0, 3))),
+            (33, (2, "00", (0, 4))),
+            (12, (2, "", (0, 5))),
+            (11, (1, "", (1, 5))),
         ];
         for (limit, (segments, picks, suppressed)) in cases {
             assert_eq!(planned(limit), (segments, picks.to_owned(), suppressed), "{limit}");

@@ -11,10 +11,10 @@ use crate::config::Duration;
 use crate::model::{Params, SegmentStandings, Standing};
 use crate::view;
 
-/// A family, and how many series of it one influencer or segment has.
+/// A family, and how many series of it one influencer or segment has at most.
 pub(super) type Series = (&'static Family, usize);
 
-pub(super) static PER_INFLUENCER: [Series; 8] = [
+pub(super) static PER_INFLUENCER: [Series; 13] = [
     (&families::INFLUENCE_SCORE, 1),
     (&families::INFLUENCE_POINTS, 3),
     (&families::INFLUENCE_RANK, 1),
@@ -22,15 +22,27 @@ pub(super) static PER_INFLUENCER: [Series; 8] = [
     (&families::POPULARITY_SCORE, 1),
     (&families::ACTIVE_FANS, 1),
     (&families::MOMENTUM, 1),
+    (&families::EXCLUSIVE_SHARE, 1),
+    (&families::LIFT, 3),
+    (&families::ATTRIBUTED, 2),
+    (&families::ATTRIBUTED_VALUE, 1),
+    (&families::INCREMENTAL, 4),
     (&families::LABEL, 1),
 ];
 
-pub(super) static PER_SEGMENT: [Series; 4] = [
+pub(super) static PER_SEGMENT: [Series; 6] = [
     (&families::SEGMENT_ACTIVE_AUDIENCE, 1),
     (&families::SEGMENT_INFLUENCERS, 1),
+    (&families::SEGMENT_CONVERSIONS, 1),
+    (&families::SEGMENT_ORGANIC, 1),
     (&families::SEGMENT_LEADER, 1),
     (&families::SEGMENT_CONCENTRATION, 1),
 ];
+
+/// Series of all these families together.
+pub(super) fn count(families: &[Series]) -> usize {
+    families.iter().map(|(_, series)| series).sum()
+}
 
 /// The `sillage_model_info` sample, which a process writes anew in every scrape.
 pub(super) fn model_labels(params: &Params) -> Vec<u8> {
@@ -58,13 +70,24 @@ pub(super) fn write(out: &mut Vec<u8>, format: Format, plan: &Plan, model: &[u8]
     to.numbers(&families::POPULARITY_SCORE, |standing| standing.popularity);
     to.counts(&families::ACTIVE_FANS, |_, standing| standing.active_fans);
     to.numbers(&families::MOMENTUM, |standing| standing.momentum);
+    to.numbers(&families::EXCLUSIVE_SHARE, |standing| standing.exclusive_share);
+    let compared = to.conversions();
     to.label_info();
     to.segments(&families::SEGMENT_ACTIVE_AUDIENCE, |segment| segment.active_audience);
     to.segments(&families::SEGMENT_INFLUENCERS, |segment| with_credit(segment) as f64);
+    to.segments(&families::SEGMENT_CONVERSIONS, |segment| segment.conversions as f64);
+    to.segments(&families::SEGMENT_ORGANIC, |segment| segment.organic_conversions);
     let leaders = to.leaders();
     to.segments(&families::SEGMENT_CONCENTRATION, concentration);
+    to.lift_as_of();
     to.sample(&families::MODEL, model, b"} 1\n");
-    to.series(leaders);
+    to.series(&Rare { leaders, compared });
+}
+
+/// How many of those shown have series that not all have.
+struct Rare {
+    leaders: usize,
+    compared: usize,
 }
 
 struct Scores<'a> {
@@ -95,20 +118,67 @@ impl Scores<'_> {
     }
 
     fn points(&mut self) {
-        let family = &families::INFLUENCE_POINTS;
+        let parts = ["part=\"amplify\"", "part=\"relate\"", "part=\"convert\""];
+        self.several(&families::INFLUENCE_POINTS, parts, |standing| {
+            Some([standing.amplify_points, standing.relate_points, standing.convert_points])
+        });
+    }
+
+    /// What conversions say of influencers. Returns for how many there was enough to compare.
+    fn conversions(&mut self) -> usize {
+        let bounds = ["bound=\"estimate\"", "bound=\"low\"", "bound=\"high\""];
+        let compared = self.several(&families::LIFT, bounds, |standing| {
+            standing.lift.ratio.map(|ratio| [ratio.estimate, ratio.low, ratio.high])
+        });
+        let methods = ["method=\"touch\"", "method=\"declared\""];
+        self.several(&families::ATTRIBUTED, methods, |standing| {
+            Some([standing.touched_conversions(), standing.declared_conversions])
+        });
+        self.numbers(&families::ATTRIBUTED_VALUE, |standing| standing.attributed_value);
+        let [estimate, low, high] = bounds;
+        let bounds = [estimate, low, high, "bound=\"proven\""];
+        self.several(&families::INCREMENTAL, bounds, |standing| {
+            Some([
+                standing.incremental_conversions,
+                standing.incremental_low,
+                standing.incremental_high,
+                standing.proven_conversions,
+            ])
+        });
+        compared
+    }
+
+    /// Several series of an influencer, told apart by a label each, where it has them. Returns
+    /// how many influencers do.
+    fn several<const N: usize>(
+        &mut self,
+        family: &Family,
+        labels: [&str; N],
+        values: impl Fn(&Standing) -> Option<[f64; N]>,
+    ) -> usize {
         push_head(self.out, self.format, family);
+        let mut influencers = 0;
         for (pick, standing) in shown(self.plan) {
-            let parts: [(&[u8], f64); 3] = [
-                (b",part=\"amplify\"} ", standing.amplify_points),
-                (b",part=\"relate\"} ", standing.relate_points),
-                (b",part=\"convert\"} ", standing.convert_points),
-            ];
-            for (part, points) in parts {
+            let Some(values) = values(standing) else { continue };
+            influencers += 1;
+            for (label, value) in labels.iter().zip(values) {
                 self.open(family.name, &pick.labels);
-                self.out.extend_from_slice(part);
-                push_float(self.out, points);
+                self.out.push(b',');
+                self.out.extend_from_slice(label.as_bytes());
+                self.out.extend_from_slice(b"} ");
+                push_float(self.out, value);
                 self.out.push(b'\n');
             }
+        }
+        influencers
+    }
+
+    fn lift_as_of(&mut self) {
+        push_head(self.out, self.format, &families::LIFT_AS_OF);
+        if let Some(as_of_ms) = self.plan.view.lift_as_of_ms {
+            self.open(families::LIFT_AS_OF.name, b" ");
+            push_float(self.out, as_of_ms as f64 / 1e3);
+            self.out.push(b'\n');
         }
     }
 
@@ -151,14 +221,16 @@ impl Scores<'_> {
         leaders
     }
 
-    fn series(&mut self, leaders: usize) {
+    fn series(&mut self, rare: &Rare) {
         let (segments, influencers) = (self.plan.segments.len(), self.plan.picks.len());
         self.by_family(&families::SERIES_EXPORTED, |(family, series), influencer| {
-            match (influencer, family.name == families::SEGMENT_LEADER.name) {
-                (true, _) => series * influencers,
-                (false, true) => leaders,
-                (false, false) => series * segments,
-            }
+            let of = match influencer {
+                true if family.name == families::LIFT.name => rare.compared,
+                true => influencers,
+                false if family.name == families::SEGMENT_LEADER.name => rare.leaders,
+                false => segments,
+            };
+            series * of
         });
         let suppressed = (self.plan.suppressed_segments, self.plan.suppressed_influencers);
         self.by_family(&families::SERIES_SUPPRESSED, |(_, series), influencer| {

@@ -136,7 +136,7 @@ fn with_influencer(segment: &[u8], influencer: &str) -> Arc<[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::exposition::sample::{segment, view};
+    use crate::view::sample::{segment, view};
 
     /// The names shown for `names` in rank order, as the view numbered `sequence`.
     fn shown(selection: &mut Selection, sequence: u64, names: &[&str]) -> String {

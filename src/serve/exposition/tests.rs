@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use super::sample::{segment, view};
 use super::*;
-use crate::model::SegmentStandings;
+use crate::model::{Lift, SegmentStandings};
+use crate::view::sample::{segment, standing, view};
 
 fn exposition(segments: Vec<SegmentStandings>) -> Exposition {
     let views = Views::default();
@@ -38,6 +38,7 @@ fn samples_say_where_an_influencer_stands() {
     let of = exposition(vec![segment("fr/été", &[("ana", 60.0), ("bob", 30.0)])]);
     let said = scraped(&of, Format::Prometheus);
     let who = r#"segment="fr/été",influencer="bob""#;
+    let bob = standing("bob", 30.0);
     for line in [
         format!("sillage_influence_score{{{who}}} 30.0"),
         format!(r#"sillage_influence_points{{{who},part="amplify"}} 30.0"#),
@@ -45,6 +46,32 @@ fn samples_say_where_an_influencer_stands() {
         format!("sillage_influence_rank{{{who}}} 2"),
         format!("sillage_influence_share_ratio{{{who}}} 0.3"),
         format!("sillage_active_fans{{{who}}} 17"),
+        format!("sillage_exclusive_share_ratio{{{who}}} 0.25"),
+        format!(r#"sillage_lift_rate_ratio{{{who},bound="estimate"}} 1.9"#),
+        format!(r#"sillage_lift_rate_ratio{{{who},bound="low"}} 1.5"#),
+        format!(r#"sillage_lift_rate_ratio{{{who},bound="high"}} 2.4"#),
+        format!(r#"sillage_conversions_attributed{{{who},method="touch"}} 40.5"#),
+        format!(r#"sillage_conversions_attributed{{{who},method="declared"}} 20.0"#),
+        format!("sillage_conversion_value_attributed{{{who}}} 1210.0"),
+        format!(
+            r#"sillage_conversions_incremental{{{who},bound="low"}} {:?}"#,
+            bob.incremental_low
+        ),
+        format!(
+            r#"sillage_conversions_incremental{{{who},bound="high"}} {:?}"#,
+            bob.incremental_high
+        ),
+        format!(
+            r#"sillage_conversions_incremental{{{who},bound="estimate"}} {:?}"#,
+            bob.incremental_conversions
+        ),
+        format!(
+            r#"sillage_conversions_incremental{{{who},bound="proven"}} {:?}"#,
+            bob.proven_conversions
+        ),
+        r#"sillage_segment_conversions{segment="fr/été"} 975.0"#.into(),
+        r#"sillage_segment_organic_conversions{segment="fr/été"} 1.5"#.into(),
+        "sillage_lift_as_of_timestamp_seconds 1699920000.0".into(),
         format!(r#"sillage_label_info{{{who},label="quiet"}} 1"#),
         r#"sillage_segment_leader_info{segment="fr/été",influencer="ana"} 1"#.into(),
         r#"sillage_segment_influencers{segment="fr/été"} 2.0"#.into(),
@@ -62,13 +89,36 @@ fn samples_say_where_an_influencer_stands() {
 
 #[test]
 fn exported_series_are_counted_as_they_are() {
-    let of = exposition(vec![segment("s", &[("ana", 60.0)]), segment("nobody", &[])]);
+    let mut audience = segment("s", &[("ana", 60.0), ("bob", 30.0)]);
+    audience.influencers[1].lift = Lift::NONE;
+    let of = exposition(vec![audience, segment("nobody", &[])]);
     let said = scraped(&of, Format::Prometheus);
     for (family, _) in scores::PER_INFLUENCER.iter().chain(&scores::PER_SEGMENT) {
         let series = said.lines().filter(|l| l.starts_with(&format!("{}{{", family.name))).count();
         let line = format!("sillage_series_exported{{family=\"{}\"}} {series}\n", family.name);
         assert!(said.contains(&line), "{line}");
     }
+}
+
+#[test]
+fn where_there_is_too_little_to_compare_there_is_no_ratio() {
+    let mut audience = segment("s", &[("ana", 60.0), ("bob", 30.0)]);
+    audience.influencers[0].lift = Lift::NONE;
+    let of = exposition(vec![audience]);
+    let said = scraped(&of, Format::Prometheus);
+    let ratios = said.lines().filter(|line| line.starts_with("sillage_lift_rate_ratio{"));
+    let ratios: Vec<_> = ratios.collect();
+    assert_eq!(ratios.len(), 3);
+    assert!(ratios.iter().all(|line| line.contains("influencer=\"bob\"")), "{ratios:?}");
+    assert!(said.contains("sillage_series_exported{family=\"sillage_lift_rate_ratio\"} 3\n"));
+}
+
+#[test]
+fn before_a_bucket_was_closed_lift_is_as_of_nothing() {
+    let of = exposition(vec![]);
+    of.views.publish(View { lift_as_of_ms: None, ..view(2, vec![]) });
+    let said = scraped(&of, Format::Prometheus);
+    assert!(!said.contains("\nsillage_lift_as_of_timestamp_seconds"), "{said}");
 }
 
 #[test]
