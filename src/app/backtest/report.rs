@@ -82,6 +82,7 @@ fn together(all: &Claims) -> Vec<String> {
     add("intervals of bystanders that hold 1", with_interval(all.strangers_covered));
     add("incremental over caused conversions", interval(all.incremental, 3));
     add("pairs in the right order", with_interval(all.pairs));
+    add("pairs undecided, with nothing proven of either", with_interval(all.undecided));
     if let Some(ring) = all.ring {
         let said = format!(
             "{:.1} of {:.1} fan-units allowed; score moved by {:.2}, others' by {:.2}",
