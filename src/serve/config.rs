@@ -15,8 +15,8 @@ pub struct Config {
     /// Address and port of page, API and metrics. There is no authentication: keep it on a
     /// trusted network. Port 0 takes any free one.
     pub listen: String,
-    /// Whether DELETE /api/v1/actors/{actor} erases people, by an event in kafka.erase_topic. Who
-    /// reaches the address can then erase anybody.
+    /// Whether `DELETE /api/v1/actors/{actor}` erases people, by an event in `kafka.erase_topic`.
+    /// Who reaches the address can then erase anybody.
     pub erase: bool,
     /// Most connections served at once; more wait to be accepted.
     pub max_connections: u32,

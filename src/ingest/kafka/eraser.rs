@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::config::Config;
 use super::consumer::Error;
-use super::producer::{Full, Outgoing, Producer, Receipts};
+use super::producer::{Outgoing, Producer, Receipts};
 use crate::model::Position;
 
 /// For the client to say that a record is lost, after its own patience.
@@ -74,14 +74,11 @@ impl Eraser {
             payload: Some(payload.as_bytes()),
             headers: &[],
         });
-        let received = match sent {
-            Ok(()) => receipt.recv_timeout(self.patience + GRACE),
-            Err(Full) => {
-                self.waiting().remove(&ticket);
-                return Err(self.away(&Full));
-            }
-        };
-        match received {
+        if let Err(full) = sent {
+            self.waiting().remove(&ticket);
+            return Err(self.away(&full));
+        }
+        match receipt.recv_timeout(self.patience + GRACE) {
             Ok(Ok((partition, offset))) => {
                 Ok(Position { topic: Arc::clone(&self.topic), partition, offset })
             }
