@@ -75,6 +75,7 @@ fn together(all: &Claims) -> Vec<String> {
     add("accounts without effect proven", with_interval(all.quiet_proven));
     add("bystanders proven", with_interval(all.strangers_proven));
     add("without effect, of what is discovered", with_interval(all.false_discoveries));
+    add("the same world by world, on average", with_interval(all.false_discovery_rate));
     for (ratio, estimate) in &all.proven {
         add(&format!("{ratio} proven"), with_interval(Some(*estimate)));
     }

@@ -31,8 +31,11 @@ pub struct Claims {
     pub quiet_proven: Option<Estimate>,
     /// Bystanders with enough conversions to be tested: the same.
     pub strangers_proven: Option<Estimate>,
-    /// Of all that is discovered, the share that has no effect.
+    /// Of all that is discovered in all worlds, the share that has no effect.
     pub false_discoveries: Option<Estimate>,
+    /// The same share world by world (0 where nothing is discovered), on average: what Benjamini
+    /// & Hochberg bound. Worlds with a false discovery have more of them, so it is below the share of all.
+    pub false_discovery_rate: Option<Estimate>,
     /// By planted rate ratio, the share that is called proven.
     pub proven: BTreeMap<String, Estimate>,
     /// Planted accounts: the share of intervals that hold the planted ratio; beside it that of
@@ -119,6 +122,9 @@ fn claims(design: &str, worlds: &[&Verdict]) -> Claims {
         quiet_proven: wilson(count(quiet(), Case::is_proven), quiet().count() as u64),
         strangers_proven: wilson(strangers.proven, tested.max(strangers.proven)),
         false_discoveries: wilson(found_false, discovered),
+        false_discovery_rate: mean(
+            &worlds.iter().map(|w| falsely_discovered(w)).collect::<Vec<_>>(),
+        ),
         proven: by_ratio(&cases, |theirs| {
             wilson(count(theirs.iter(), Case::is_proven), theirs.len() as u64)
         }),
@@ -192,6 +198,15 @@ fn between(worlds: &[&Verdict]) -> Between {
             mean(&theirs.iter().filter_map(|c| Some(c.between?.estimate)).collect::<Vec<_>>())
         }),
     }
+}
+
+/// The share of a world's discoveries that has no effect.
+fn falsely_discovered(world: &Verdict) -> f64 {
+    let discovered = || world.cases.iter().filter(|case| case.discovered);
+    let strangers = world.strangers.discovered;
+    let wrong = discovered().filter(|case| !case.has_effect()).count() as u64 + strangers;
+    let all = discovered().count() as u64 + strangers;
+    if all == 0 { 0.0 } else { wrong as f64 / all as f64 }
 }
 
 fn together(worlds: &[&Verdict]) -> Strangers {

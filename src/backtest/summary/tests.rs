@@ -75,6 +75,8 @@ fn claims_are_counted() {
     assert_eq!(share(all.strangers_proven), (0.0, 10));
     // Micro twice, the celebrity and a bystander.
     assert_eq!(share(all.false_discoveries), (2.0, 4));
+    // Two of three in one world, none of one in the other.
+    assert!((all.false_discovery_rate.unwrap().value - (2.0 / 3.0) / 2.0).abs() < 1e-12);
     assert_eq!(share(all.proven.get("×3").copied()), (2.0, 2));
     assert_eq!(share(all.proven.get("×1.5").copied()), (0.0, 1));
     assert_eq!(all.proven.len(), 2);
