@@ -44,6 +44,7 @@ async fn main() -> anyhow::Result<()> {
         params: Params::default(),
         readiness: Readiness::default(),
         status: Arc::new(status),
+        erase: None,
         build: Build { version: env!("CARGO_PKG_VERSION").into(), ..Build::default() },
     };
     let runtime = tokio::runtime::Handle::current();

@@ -15,6 +15,8 @@ fn each_ending_has_its_code_and_its_stream() {
     for Case(arguments, code, out, err) in [
         Case(&["--version"], 0, "sillage 0.1.0", ""),
         Case(&["--help"], 0, "Examples:", ""),
+        Case(&["generate", "--help"], 0, "Designs, which combine with +", ""),
+        Case(&["backtest", "--help"], 0, "Knobs, of --set:", ""),
         Case(&["check"], 0, "configuration  ", ""),
         Case(&["reference"], 0, "\nview:\n", ""),
         Case(&["reference", "--metrics"], 0, "| `sillage_influence_score` |", ""),

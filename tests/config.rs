@@ -159,7 +159,11 @@ const WRONG_FILES: &[(&str, &str)] = &[
     // The way in and the way out.
     (
         "kafka:\n  broker: x\n",
-        "sillage.yaml:2: kafka.broker: there is no such key, did you mean brokers?, allowed are brokers, group,",
+        "sillage.yaml:2: kafka.broker: there is no such key, did you mean brokers?, allowed are brokers, erase_topic, group,",
+    ),
+    (
+        "kafka:\n  erase_topic: wishes\n",
+        "sillage.yaml:2: kafka.erase_topic: wishes is not allowed, it must be one of kafka.topics",
     ),
     (
         "kafka:\n  topics: interactions\n",

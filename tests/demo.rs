@@ -197,7 +197,7 @@ fn record(folder: &Path) -> (String, String, u64) {
     for event in sillage::campaign::Campaign::new(plan).unwrap() {
         let (kind, time) = (event.kind.as_str(), event.time_ms);
         let (target, value) = (event.target.unwrap_or_default(), event.value.unwrap_or_default());
-        let (actor, id, segment) = (event.actor, event.id, event.segments[0]);
+        let (actor, id, segment) = (event.actor, event.id, event.segments.first().unwrap());
         writeln!(table, "{kind},{actor},{target},{time},{id},{segment},{value}").unwrap();
     }
     std::fs::write(&rows, table).unwrap();

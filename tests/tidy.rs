@@ -12,7 +12,8 @@ const LINES_MAX: usize = 500;
 const VAGUE: [&str; 7] = ["utils", "util", "helpers", "common", "manager", "types", "misc"];
 /// Parts without I/O, clock, threads or serde.
 const PURE: [&str; 4] = ["engine", "rank", "detect", "evidence"];
-/// What they may import beside the model and themselves; rank reads the shards of the engine too.
+/// What they may import beside the model and themselves; rank reads the shards of the engine too,
+/// evidence a function of mathematics.
 const PURE_IMPORTS: [&str; 6] =
     ["foldhash", "hashbrown", "dashmap", "super", "self", "crate::model"];
 /// Parts of std that the core must not see.
@@ -118,6 +119,7 @@ fn is_pure(import: &str, part: &str) -> bool {
     };
     import.starts_with("core::")
         || part == "rank" && at_start("crate::engine")
+        || part == "evidence" && at_start("libm")
         || at_start(&own)
         || PURE_IMPORTS.iter().any(|name| at_start(name))
         // `pub use child::Name`: a module of its own, next to the file.

@@ -69,6 +69,7 @@ impl Daemon {
             params: config.model.clone(),
             readiness: readiness.clone(),
             status: account.status(),
+            erase: super::erasure::start(config, &readiness, &account)?,
             build: super::build::info(),
         };
         let server = Server::start(runtime.handle(), &config.serve, &config.export, parts)?;
@@ -147,9 +148,10 @@ impl Daemon {
             let beat = self.pulse.beat(&self.owners);
             self.server.exposition().observe(self.views.current());
             self.witness.look(&beat.cuts);
+            // Who is told that all is read must find what was read.
+            self.account.tell(beat.clone());
             self.judge(&beat);
             let enough = enough(&beat);
-            self.account.tell(beat);
             if enough {
                 break;
             }

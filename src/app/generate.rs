@@ -208,7 +208,7 @@ struct Topic {
 struct Lost(Arc<AtomicU64>);
 
 impl kafka::Receipts for Lost {
-    fn delivered(&self, _ticket: usize) {}
+    fn delivered(&self, _ticket: usize, _at: (i32, i64)) {}
 
     fn lost(&self, _ticket: usize, why: &kafka::ClientError) {
         if self.0.fetch_add(1, Ordering::Relaxed) == 0 {

@@ -9,6 +9,7 @@ pub mod cli;
 mod daemon;
 mod dead_letter;
 mod demo;
+mod erasure;
 pub mod generate;
 pub mod log;
 pub mod owner;
@@ -18,7 +19,7 @@ pub mod run;
 mod signals;
 mod status;
 mod table;
-mod witness;
+pub mod witness;
 pub mod worlds;
 
 /// Threads that score when the configuration names no number.

@@ -44,6 +44,11 @@ impl Account {
         self.told(|told| told.beat = beat);
     }
 
+    /// The largest event time that the last view knows of, ms since the Unix epoch.
+    pub(super) fn newest_ms(&self) -> Option<i64> {
+        self.told(|told| told.beat.cuts.iter().filter_map(|cut| cut.newest_ms).max())
+    }
+
     /// What is shown at `/api/v1/status`.
     #[must_use]
     pub(super) fn status(&self) -> serve::Status {

@@ -6,8 +6,11 @@ use std::io::{self, Write};
 
 use crate::model::{Label, SegmentStandings, Standing};
 
-/// Cells of a bar of 100 points.
+/// Cells of a bar of 100 points, and of a short one.
 const BAR: usize = 6;
+const BAR_SHORT: usize = 4;
+/// Characters of a score before its bar.
+const NUMBER: usize = 5;
 /// Characters of a name that are shown.
 const NAME: usize = 24;
 const NAME_MIN: usize = 9;
@@ -24,8 +27,7 @@ const YELLOW: &str = "33";
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Style {
     pub colour: bool,
-    /// Without the points for conversions, which nobody has yet: names as long as `celebrity` then
-    /// fit 80 columns.
+    /// Names as long as `celebrity` fit 80 columns: shorter bars, and none of popularity.
     pub narrow: bool,
     /// Only so many influencers.
     pub rows: Option<usize>,
@@ -52,12 +54,11 @@ pub(super) fn write(
     let shown = || segment.influencers.iter().take(rows);
     let longest = shown().map(|s| s.influencer.chars().count()).max().unwrap_or(0);
     let widths = Widths {
-        rank: shown().count().to_string().len().max(2),
+        rank: shown().count().to_string().len().max(if style.narrow { 1 } else { 2 }),
         name: longest.clamp(NAME_MIN, NAME),
     };
-    let convert = if style.narrow { "" } else { "  convert" };
     let header = format!(
-        "{:>rank$}  {:<name$}  {:<12}  {:<12}  {:<12}  {:>7}  {:>6}{convert}  {:>6}",
+        "{:>rank$}  {:<name$}  {:<12}  {:<bar$}  {:<popularity$}  {:>7}  {:>6}  {:>7}  {:>5}",
         "#",
         "account",
         "label",
@@ -65,9 +66,12 @@ pub(super) fn write(
         "popularity",
         "amplify",
         "relate",
+        "convert",
         "fans",
         rank = widths.rank,
         name = widths.name,
+        bar = NUMBER + 1 + style.bar(),
+        popularity = if style.narrow { "popularity".len() } else { NUMBER + 1 + style.bar() },
     );
     writeln!(out, "{}", style.paint(DIM, &header))?;
     for (rank, standing) in (1..).zip(shown()) {
@@ -84,19 +88,21 @@ fn row(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let label = format!("{:<12}", standing.label.as_str());
-    let convert =
-        if style.narrow { String::new() } else { format!("  {:>7.1}", standing.convert_points) };
+    let popularity = if style.narrow {
+        format!("{:>10.1}", standing.popularity)
+    } else {
+        format!("{:>5.1} {}", standing.popularity, bar(standing.popularity, YELLOW, style))
+    };
     writeln!(
         out,
-        "{rank:>ranks$}  {:<names$}  {}  {:>5.1} {}  {:>5.1} {}  {:>7.1}  {:>6.1}{convert}  {:>6}",
+        "{rank:>ranks$}  {:<names$}  {}  {:>5.1} {}  {popularity}  {:>7.1}  {:>6.1}  {:>7.1}  {:>5}",
         name(&standing.influencer),
         style.paint(colour(standing.label), &label),
         standing.score,
         bar(standing.score, GREEN, style),
-        standing.popularity,
-        bar(standing.popularity, YELLOW, style),
         standing.amplify_points,
         standing.relate_points,
+        standing.convert_points,
         standing.active_fans,
         ranks = widths.rank,
         names = widths.name,
@@ -114,6 +120,10 @@ const fn colour(label: Label) -> &'static str {
 }
 
 impl Style {
+    const fn bar(self) -> usize {
+        if self.narrow { BAR_SHORT } else { BAR }
+    }
+
     /// The text in a colour of the terminal's own palette.
     pub(super) fn paint(self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
@@ -140,10 +150,11 @@ pub(super) fn printable(name: &str) -> String {
     reason = "a score lies between 0 and 100"
 )]
 fn bar(score: f64, colour: &str, style: Style) -> String {
-    let eighths = ((score / 100.0 * (BAR * 8) as f64).round() as usize).min(BAR * 8);
+    let cells = style.bar();
+    let eighths = ((score / 100.0 * (cells * 8) as f64).round() as usize).min(cells * 8);
     let part = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
     let full = format!("{}{part}", "█".repeat(eighths / 8));
-    let rest = "·".repeat(BAR - full.chars().count());
+    let rest = "·".repeat(cells - full.chars().count());
     format!("{}{}", style.paint(colour, &full), style.paint(DIM, &rest))
 }
 

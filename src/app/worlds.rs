@@ -67,7 +67,7 @@ pub fn worlds(text: &str) -> Result<WorldSet, String> {
 
 fn turn(text: &str) -> Result<Turn, String> {
     let (name, value) = text.split_once('=').ok_or("KNOB=NUMBER is needed")?;
-    let value = value.parse::<f64>().map_err(|_| format!("{value} is no number"))?;
+    let value = value.parse::<f64>().map_err(|error| format!("{value}: {error}"))?;
     Knobs::default().set(name, value).map_err(|invalid| invalid.to_string())?;
     let knob = KNOBS.iter().find(|knob| knob.name == name).ok_or("no such knob")?;
     Ok(Turn(knob.name, value))
@@ -76,17 +76,13 @@ fn turn(text: &str) -> Result<Turn, String> {
 /// All designs and knobs, for the end of a command's help.
 #[must_use]
 pub fn listed() -> String {
-    let mut text = String::from("Designs, which combine with + (moods+sales):\n");
-    for design in DESIGNS {
-        text += &format!("  {:<11} {}\n", design.name, design.story);
-    }
-    text += "\nKnobs, of --set:\n";
-    let usual = serde_json::to_value(Knobs::default()).unwrap_or_default();
-    for knob in KNOBS {
-        text += &format!("  {:<11} {} [{}]\n", knob.name, knob.meaning, usual[knob.name]);
-    }
-    text.truncate(text.trim_end().len());
-    text
+    let mut lines = vec!["Designs, which combine with + (moods+sales):".to_owned()];
+    lines.extend(DESIGNS.iter().map(|design| format!("  {:<11} {}", design.name, design.story)));
+    lines.extend([String::new(), "Knobs, of --set:".to_owned()]);
+    lines.extend(KNOBS.iter().map(|knob| {
+        format!("  {:<11} {} [{}]", knob.name, knob.meaning, knob.of(Knobs::default()))
+    }));
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -96,11 +92,11 @@ mod tests {
     #[test]
     fn worlds_have_names_and_knobs() {
         let both = world("moods+rings").unwrap();
-        assert!(both.knobs.moods == 2.5 && both.knobs.bots == 60.0);
+        assert_eq!(both.knobs, Knobs { moods: 2.5, ..Design::find("rings").unwrap().knobs() });
         let turns = Turns { turns: vec![turn("moods=3").unwrap(), turn("accounts=7").unwrap()] };
         let turned = turns.apply(&both);
-        assert!(turned.knobs.moods == 3.0 && turned.knobs.accounts == 7.0);
-        assert_eq!((turned.knobs.bots, turned.name.as_str()), (60.0, "moods+rings"));
+        assert_eq!(turned.knobs, Knobs { moods: 3.0, accounts: 7.0, ..both.knobs });
+        assert_eq!(turned.name, "moods+rings");
         let count = |text| worlds(text).unwrap().0.len();
         assert_eq!(["claimed", "limits", "plain"].map(count), [13, 4, 1]);
     }
@@ -110,7 +106,7 @@ mod tests {
         assert!(world("mods").unwrap_err().contains("there are: plain, nothing,"));
         for (text, said) in [
             ("moods", "KNOB=NUMBER is needed"),
-            ("moods=x", "x is no number"),
+            ("moods=x", "x: invalid float literal"),
             ("moods=99", "moods: 99 is not allowed, it must be from 1 to 10"),
             ("moon=1", "moon: 1 is not allowed, it must be a knob: size, "),
         ] {

@@ -67,6 +67,8 @@ fn place(share: f64, of: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "exact by construction")]
+
     use super::*;
 
     #[test]

@@ -13,7 +13,7 @@ mod verdict;
 pub use forecast::{Forecast, Quality, Said};
 pub use interval::{Estimate, mean, ratio, wilson};
 pub use method::{Method, Scores, scores};
-pub use order::{kendall, ndcg, pairs, spearman};
+pub use order::{Pairs, kendall, ndcg, pairs, spearman};
 pub use sensitivity::{Knock, TOP, knocks, stability};
 pub use summary::{Between, Claims, MethodSummary, Summary, summarise};
 pub use verdict::{Case, Ring, Strangers, Verdict, judge};

@@ -33,7 +33,7 @@ fn discounted(mut pairs: Vec<(f64, f64)>, k: usize) -> f64 {
 #[must_use]
 pub fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     let [first, second] = [ranks(pairs.iter().map(|p| p.0)), ranks(pairs.iter().map(|p| p.1))];
-    let mean = (pairs.len() as f64 + 1.0) / 2.0;
+    let mean = (pairs.len() as f64).midpoint(1.0);
     let (mut both, mut left, mut right) = (0.0, 0.0, 0.0);
     for (x, y) in first.iter().zip(&second) {
         both += (x - mean) * (y - mean);
@@ -49,7 +49,7 @@ fn ranks(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut ranks = vec![0.0; order.len()];
     let mut before = 0.0;
     for tied in order.chunk_by(|a, b| a.1.total_cmp(&b.1).is_eq()) {
-        let rank = before + (tied.len() as f64 + 1.0) / 2.0;
+        let rank = before + (tied.len() as f64).midpoint(1.0);
         for (at, _) in tied {
             if let Some(place) = ranks.get_mut(*at) {
                 *place = rank;
@@ -75,21 +75,31 @@ pub fn kendall(pairs: &[(f64, f64)]) -> Option<f64> {
     (left > 0.0 && right > 0.0).then(|| agree / (left * right).sqrt())
 }
 
-/// Pairs that differ in what is true, and how many of them a method puts in the right order; a
-/// tie of the method is wrong. `pairs` hold what it says and what is true.
+/// Pairs that differ in what is true.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pairs {
+    /// Those that a method puts in the right order.
+    pub right: u64,
+    /// Those that it ties.
+    pub tied: u64,
+    pub all: u64,
+}
+
+/// Counts pairs; `said` holds what a method says and what is true.
 #[must_use]
-pub fn pairs(pairs: &[(f64, f64)]) -> (u64, u64) {
-    let (mut right, mut all) = (0, 0);
-    for (at, (a, b)) in pairs.iter().enumerate() {
-        for (c, d) in pairs.iter().skip(at + 1) {
-            let truth = sign(b - d);
+pub fn pairs(said: &[(f64, f64)]) -> Pairs {
+    let mut pairs = Pairs::default();
+    for (at, (a, b)) in said.iter().enumerate() {
+        for (c, d) in said.iter().skip(at + 1) {
+            let (method, truth) = (sign(a - c), sign(b - d));
             if truth != 0.0 {
-                all += 1;
-                right += u64::from((sign(a - c) - truth).abs() < 0.5);
+                pairs.all += 1;
+                pairs.right += u64::from((method - truth).abs() < 0.5);
+                pairs.tied += u64::from(method == 0.0);
             }
         }
     }
-    (right, all)
+    pairs
 }
 
 /// −1, 0 or 1; differences under 1e-9 are none.
@@ -144,8 +154,10 @@ mod tests {
     #[test]
     fn pairs_by_hand() {
         // The true order is a > b, and c with b; b and c differ in nothing.
-        assert_eq!(pairs(&[(5.0, 2.0), (3.0, 1.0), (4.0, 1.0)]), (2, 2));
-        assert_eq!(pairs(&[(5.0, 2.0), (5.0, 1.0), (6.0, 1.0)]), (0, 2));
+        let right = pairs(&[(5.0, 2.0), (3.0, 1.0), (4.0, 1.0)]);
+        assert_eq!(right, Pairs { right: 2, tied: 0, all: 2 });
+        let wrong = pairs(&[(5.0, 2.0), (5.0, 1.0), (6.0, 1.0)]);
+        assert_eq!(wrong, Pairs { right: 0, tied: 1, all: 2 });
     }
 
     proptest! {

@@ -38,7 +38,7 @@ pub struct Knob {
     pub meaning: &'static str,
     pub least: f64,
     pub most: f64,
-    of: fn(&mut Knobs) -> &mut f64,
+    place: fn(&mut Knobs) -> &mut f64,
 }
 
 macro_rules! knobs {
@@ -48,7 +48,7 @@ macro_rules! knobs {
             meaning: $meaning,
             least: $least,
             most: $most,
-            of: |knobs| &mut knobs.$name,
+            place: |knobs| &mut knobs.$name,
         }),*]
     };
 }
@@ -68,10 +68,10 @@ pub const KNOBS: [Knob; 20] = knobs! {
     sales 1.0..20.0 "factor on purchases on days of sale; a launch adds twice what a sale does";
     poster 0.0..0.5 "reach of an account that posts and is acted on at sales";
     puppet 0.0..0.5 "reach of an account that a second ring passes on";
-    bots 0.0..100000.0 "bots of that ring";
+    bots 0.0..100_000.0 "bots of that ring";
     shouts 0.0..1000.0 "acts of each of those bots a day";
     wave 0.0..10.0 "followers for each person that the celebrity buys within two days";
-    spam 0.0..100000.0 "replies a day of a spammer";
+    spam 0.0..100_000.0 "replies a day of a spammer";
     thanks 0.0..1.0 "chance of an act on each favourite the day after a purchase";
     idol 0.0..0.5 "reach of an account, times 3, whose fans act on it every day";
     flash 0.0..0.5 "reach of an account, times 3, that works within the day only";
@@ -112,16 +112,22 @@ impl Knobs {
             return Err(Invalid::new(name, value, format!("a knob: {}", names.join(", "))));
         };
         knob.check(value)?;
-        *(knob.of)(self) = value;
+        *(knob.place)(self) = value;
         Ok(())
     }
 
-    pub fn validate(mut self) -> Result<(), Invalid> {
-        KNOBS.iter().try_for_each(|knob| knob.check(*(knob.of)(&mut self)))
+    pub fn validate(self) -> Result<(), Invalid> {
+        KNOBS.iter().try_for_each(|knob| knob.check(knob.of(self)))
     }
 }
 
 impl Knob {
+    /// Where it is turned to.
+    #[must_use]
+    pub fn of(&self, mut knobs: Knobs) -> f64 {
+        *(self.place)(&mut knobs)
+    }
+
     fn check(&self, value: f64) -> Result<(), Invalid> {
         if (self.least..=self.most).contains(&value) {
             return Ok(());

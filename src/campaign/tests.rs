@@ -1,5 +1,7 @@
 //! What the generators promise of their streams.
 
+#![allow(clippy::float_cmp, reason = "exact by construction")]
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -110,7 +110,11 @@ impl Actors {
         }
     }
 
-    pub(super) fn find(&self, key: AccountKey) -> Option<u32> {
+    /// Where the record of `key` is; `hint` may be it.
+    pub(super) fn find(&self, key: AccountKey, hint: Option<u32>) -> Option<u32> {
+        if hint.is_some_and(|at| self.holds(at, key)) {
+            return hint;
+        }
         self.index.find(key.0, |at| self.records.record(at, 0).key == key)
     }
 
@@ -211,11 +215,12 @@ impl Actors {
         self.index.prefetch(key.0);
     }
 
-    /// Asks for the record and the first membership of `key`.
-    pub(super) fn prefetch(&self, key: AccountKey) {
-        if let Some(at) = self.index.candidate(key.0) {
-            prefetch(self.get(at));
-            prefetch(self.first.record(at, 0));
-        }
+    /// Asks for the record and the first membership that are most probably those of `key`, and
+    /// gives where they are.
+    pub(super) fn prefetch(&self, key: AccountKey) -> Option<u32> {
+        let at = self.index.candidate(key.0)?;
+        prefetch(self.get(at));
+        prefetch(self.first.record(at, 0));
+        Some(at)
     }
 }

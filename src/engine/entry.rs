@@ -33,7 +33,7 @@ pub(super) struct Acted {
     amplify: f64,
     relate: f64,
     /// Buckets with an act of either: bit `k` is `bucket − k`.
-    acted: u64,
+    history: u64,
     amplify_ring: Quarters,
     relate_ring: Quarters,
     bucket: u32,
@@ -116,7 +116,7 @@ impl Acted {
         Self {
             amplify: 0.0,
             relate: 0.0,
-            acted: 0,
+            history: 0,
             amplify_ring: Quarters::default(),
             relate_ring: Quarters::default(),
             bucket,
@@ -129,8 +129,8 @@ impl Acted {
         let moved_from = (bucket > self.bucket).then_some(self.bucket);
         self.advance(bucket, decay);
         let age = self.bucket - bucket;
-        let first_in_bucket = self.acted >> age & 1 == 0;
-        self.acted |= 1 << age;
+        let first_in_bucket = self.history >> age & 1 == 0;
+        self.history |= 1 << age;
         let (mut units, mut ring, lag) = match side {
             Side::Amplify => (self.amplify, self.amplify_ring, self.amplify_lag),
             Side::Relate => (self.relate, self.relate_ring, self.relate_lag),
@@ -168,7 +168,7 @@ impl Acted {
 
     /// Buckets with an act, bit `k` for `closed − k`.
     pub(super) fn acted_by(&self, closed: u32) -> u64 {
-        aged(self.acted, self.bucket, closed)
+        aged(self.history, self.bucket, closed)
     }
 
     fn advance(&mut self, bucket: u32, decay: &Decay) {
@@ -176,10 +176,10 @@ impl Acted {
             return;
         }
         let elapsed = bucket - self.bucket;
-        let acted = self.acted;
-        self.acted = acted.checked_shl(elapsed).unwrap_or_default();
+        let history = self.history;
+        self.history = history.checked_shl(elapsed).unwrap_or_default();
         if elapsed > decay.retention() {
-            *self = Self { acted: self.acted, ..Self::new(bucket) };
+            *self = Self { history: self.history, ..Self::new(bucket) };
             return;
         }
         self.amplify *= decay.fade(elapsed);

@@ -48,11 +48,11 @@ struct Extraction {
 }
 
 impl Closing {
-    pub(super) const fn new(params: &Params) -> Self {
+    pub(super) fn new(params: &Params) -> Self {
         Self {
             bucket_ms: params.bucket_ms,
             grace_ms: params.grace_ms,
-            window: params.evidence_buckets as u32,
+            window: u32::try_from(params.evidence_buckets).unwrap_or(u32::MAX),
             closed: None,
             next_ms: i64::MIN,
             converters: Vec::new(),

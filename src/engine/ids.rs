@@ -67,15 +67,18 @@ impl Ids {
             table.places[at].time_ms = time_ms;
             return;
         }
+        self.len += 1;
         if table.is_full() || table.used >= self.limit {
             let (used, places) = (table.used, table.places.len());
             let horizon_ms = newest_ms.saturating_sub(self.window_ms);
             self.evicted += table.renew(horizon_ms, self.limit) as u64;
             self.len = self.len + table.used - used;
             self.places = self.places + table.places.len() - places;
+            table.put(Place { id, time_ms });
+        } else {
+            table.places[at] = Place { id, time_ms };
+            table.used += 1;
         }
-        table.put(Place { id, time_ms });
-        self.len += 1;
     }
 
     /// Ids held, also those whose window has passed since.

@@ -46,17 +46,17 @@ impl Shard {
                 self.ids.prefetch(id);
             }
         }
-        for interaction in window {
-            self.actors.prefetch(interaction.actor);
-            if let Some(target) = &interaction.target {
-                self.slots.prefetch_influencer(target.key);
-            }
+        for (interaction, at) in window.iter().zip(&mut located) {
+            at.actor = self.actors.prefetch(interaction.actor);
+            let target = interaction.target.as_ref();
+            at.influencer = target.and_then(|target| self.slots.prefetch_influencer(target.key));
         }
         let mut wanted: [Wanted; WINDOW] = [None; WINDOW];
         for ((interaction, at), wanted) in window.iter().zip(&mut located).zip(&mut wanted) {
-            at.actor = self.actors.find(interaction.actor);
+            at.actor = self.actors.find(interaction.actor, at.actor);
+            let target = interaction.target.as_ref();
             at.influencer =
-                interaction.target.as_ref().and_then(|target| self.slots.influencer(target.key));
+                target.and_then(|target| self.slots.influencer(target.key, at.influencer));
             *wanted = self.wanted(batch, interaction, at);
         }
         self.prefetch_entries(&mut located, &wanted);

@@ -281,9 +281,9 @@ mod tests {
         let decay = Decay::new(&Params::default());
         let newly = |acts: &[u32], middle: u32| {
             let mut member = Member::new(SegmentId::NONE, 90);
-            acts.iter().for_each(|act| {
+            for act in acts {
                 member.act(*act, ONE, &decay);
-            });
+            }
             let around = member.acted_around(middle, 3);
             around.newly_exposed(3).map(|after| middle + after).collect::<Vec<_>>()
         };

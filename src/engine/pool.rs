@@ -68,9 +68,9 @@ impl<T: Copy + Default> Pool<T> {
     /// Takes a record out; the last one takes its place.
     pub(super) fn swap_remove(&mut self, block: &mut Block, at: u16) -> T {
         let list = self.list_mut(*block);
-        let last = list.len() - 1;
-        list.swap(at as usize, last);
-        let gone = list[last];
+        let end = list.len() - 1;
+        list.swap(at as usize, end);
+        let gone = list[end];
         self.resize(block, block.len - 1);
         gone
     }

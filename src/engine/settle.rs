@@ -131,7 +131,7 @@ impl Shard {
     }
 
     fn split(&mut self, pending: &Pending) -> Split {
-        let Some(actor) = self.actors.find(pending.actor) else {
+        let Some(actor) = self.actors.find(pending.actor, None) else {
             self.scratch.clear();
             return self.terms.split(pending.time_ms, &self.scratch);
         };

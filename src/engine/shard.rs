@@ -170,8 +170,7 @@ impl Shard {
         let bucket = u32::try_from(interaction.time_ms / self.rules.bucket_ms);
         let bucket = bucket.unwrap_or(u32::MAX);
         self.check(interaction, bucket)?;
-        let known = at.actor.filter(|actor| self.actors.holds(*actor, interaction.actor));
-        let known = known.or_else(|| self.actors.find(interaction.actor));
+        let known = self.actors.find(interaction.actor, at.actor);
         let nothing_new = interaction.target.is_none() || at.influencer.is_some();
         self.make_room(known.is_some() && nothing_new)?;
         let known = known.filter(|actor| self.actors.holds(*actor, interaction.actor));

@@ -78,14 +78,17 @@ impl Slots {
         }
     }
 
-    pub(super) fn influencer(&self, key: AccountKey) -> Option<u32> {
+    /// The number of an influencer; `hint` may be it.
+    pub(super) fn influencer(&self, key: AccountKey, hint: Option<u32>) -> Option<u32> {
+        if hint.is_some_and(|at| self.key_of(at) == Some(key)) {
+            return hint;
+        }
         self.by_key.find(key.0, |at| self.key_of(at) == Some(key))
     }
 
     /// The number of an influencer, new or not; `hint` may be it.
     pub(super) fn intern(&mut self, account: &Account<'_>, hint: Option<u32>) -> u32 {
-        let hint = hint.filter(|at| self.key_of(*at) == Some(account.key));
-        if let Some(known) = hint.or_else(|| self.influencer(account.key)) {
+        if let Some(known) = self.influencer(account.key, hint) {
             return known;
         }
         let name: Arc<str> = Arc::from(&*account.name);
@@ -243,11 +246,11 @@ impl Slots {
         self.by_key.prefetch(key.0);
     }
 
-    /// Asks for the record of the influencer.
-    pub(super) fn prefetch_influencer(&self, key: AccountKey) {
-        if let Some(at) = self.by_key.candidate(key.0) {
-            prefetch(&self.influencers[at as usize]);
-        }
+    /// Asks for the record that is most probably that of the influencer, and gives its number.
+    pub(super) fn prefetch_influencer(&self, key: AccountKey) -> Option<u32> {
+        let at = self.by_key.candidate(key.0)?;
+        prefetch(&self.influencers[at as usize]);
+        Some(at)
     }
 
     /// Asks for the place of the index where a search for the slot starts, and gives its hash.

@@ -14,6 +14,9 @@ const SWEEP_BUCKETS: u32 = RING_BUCKETS;
 /// Buckets after which no touch is of use: the look-back, of a conversion as late as can be.
 const TOUCHED_BUCKETS: u32 = 2 * RING_BUCKETS;
 
+/// What adding up some thousand credits may be wrong by, relative to their sum: 2⁻⁴⁴.
+const ROUNDING: f64 = 1.0 / (1_u64 << 44) as f64;
+
 /// Part of the actors that one eviction takes.
 const EVICTED_PART: usize = 16;
 
@@ -159,10 +162,10 @@ impl Shard {
             Entry::Acted(acted) => {
                 let (amplify, relate) = acted.credit(&self.decay);
                 let sums = self.slots.change(key.id());
-                sums.amplify = (sums.amplify - amplify).max(0.0);
-                sums.relate = (sums.relate - relate).max(0.0);
+                sums.amplify = without(sums.amplify, amplify);
+                sums.relate = without(sums.relate, relate);
                 if !devoted {
-                    sums.shared = (sums.shared - amplify - relate).max(0.0);
+                    sums.shared = without(sums.shared, amplify + relate);
                 }
                 let newest = sums.newest_bucket;
                 for age in 0..RING_BUCKETS.min(newest + 1) {
@@ -175,7 +178,7 @@ impl Shard {
             Entry::Liked(run) => {
                 let credit = run.credit(&self.decay);
                 let sums = self.slots.change(key.id());
-                sums.popularity = (sums.popularity - credit).max(0.0);
+                sums.popularity = without(sums.popularity, credit);
             }
             Entry::Following(_) => {}
         }
@@ -209,4 +212,11 @@ impl Shard {
     fn live_actors(&self) -> impl Iterator<Item = u32> {
         (0..self.actors.end()).filter(|actor| self.actors.is_live(*actor))
     }
+}
+
+/// A sum without one of its parts. What is left by rounding is nothing: under a root it would
+/// show.
+fn without(sum: f64, part: f64) -> f64 {
+    let rest = sum - part;
+    if rest < sum * ROUNDING { 0.0 } else { rest }
 }

@@ -46,10 +46,10 @@ pub(super) struct Touches {
 
 impl Touch {
     pub(super) fn new(time_ms: i64, quarters: u32, influencer: u32) -> Self {
-        let [a, b, c, d, e, f, ..] = time_ms.to_le_bytes();
+        let parts = time_ms.cast_unsigned();
         Self {
-            time_low: u32::from_le_bytes([a, b, c, d]),
-            time_high: u16::from_le_bytes([e, f]),
+            time_low: u32::try_from(parts & 0xffff_ffff).unwrap_or_default(),
+            time_high: u16::try_from(parts >> 32).unwrap_or(u16::MAX),
             quarters: u16::try_from(quarters).unwrap_or(u16::MAX),
             influencer,
         }
@@ -228,10 +228,9 @@ mod tests {
                 for time_ms in [settled_ms, settled_ms + 300_000, settled_ms + 86_400_000] {
                     few.before(touched, time_ms, name, &mut kept);
                     let looked_back = time_ms - params.lookback_ms..time_ms;
+                    let in_time = whole.iter().filter(|t| looked_back.contains(&t.time_ms()));
                     wanted.clear();
-                    for touch in whole.iter().filter(|t| looked_back.contains(&t.time_ms())) {
-                        keep_last(&mut wanted, *touch);
-                    }
+                    in_time.for_each(|touch| keep_last(&mut wanted, *touch));
                     keep_latest(&mut wanted, params.max_touches as usize, name);
                     assert_eq!(kept, wanted, "seed {seed}");
                 }
@@ -242,14 +241,14 @@ mod tests {
 
     #[test]
     fn the_limit_takes_the_oldest() {
-        let mut touches = Touches::new(&Params::default());
-        let (mut touched, mut last) = (Touched::default(), Vec::new());
+        let mut store = Touches::new(&Params::default());
+        let (mut of, mut last) = (Touched::default(), Vec::new());
         for n in 0..2_000 {
-            touches.push(&mut touched, Touch::new(1_000_000 + n, 4, 0), 0, name);
-            assert!(touches.len() <= usize::from(MAX_TOUCHES));
+            store.push(&mut of, Touch::new(1_000_000 + n, 4, 0), 0, name);
+            assert!(store.len() <= usize::from(MAX_TOUCHES));
         }
-        touches.before(touched, 2_000_000, name, &mut last);
+        store.before(of, 2_000_000, name, &mut last);
         assert_eq!(last, [Touch::new(1_001_999, 4, 0)]);
-        assert_eq!(touches.evicted() + touches.len() as u64, 2_000);
+        assert_eq!(store.evicted() + store.len() as u64, 2_000);
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn add(&mut self, key: AccountKey, actors: &mut Actors) {
-        match actors.find(key) {
+        match actors.find(key, None) {
             Some(actor) => {
                 actors.get_mut(actor).watched = true;
                 self.changed(key, actor);

@@ -79,3 +79,58 @@ impl Shared {
         *count
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::people::Pair;
+
+    /// By account, in which buckets each person is exposed to it.
+    fn found(people: &[&[u64]], established: &[bool]) -> Vec<Option<Vec<u32>>> {
+        let pairs = people.iter().map(|exposures| {
+            let pairs = (0..).zip(*exposures).filter(|(_, buckets)| **buckets != 0);
+            pairs.map(|(account, buckets)| Pair { account, buckets: *buckets }).collect()
+        });
+        entangled(&People::exposed(pairs), established)
+    }
+
+    fn check(people: &[&[u64]], established: &[bool], expected: &[Option<&[u32]>]) {
+        let found = found(people, established);
+        assert_eq!(found.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn over_nine_tenths_of_the_buckets() {
+        let twenty: u64 = (1 << 20) - 1;
+        // 19 of 20 are enough, 18 are not.
+        check(&[&[twenty, twenty >> 1]], &[true, false], &[Some(&[1]), None]);
+        check(&[&[twenty, twenty >> 2]], &[true, false], &[Some(&[]), None]);
+        // Of the smaller one, all are.
+        check(&[&[twenty, twenty >> 2]], &[true, true], &[Some(&[]), Some(&[0])]);
+        check(&[&[twenty, twenty << 20]], &[true, false], &[Some(&[]), None]);
+    }
+
+    #[test]
+    fn shares_add_up_over_people() {
+        let (nine, one) = (0x1ff, 1);
+        // Absent with the one of ten, and with the nine.
+        let people: [&[u64]; 2] = [&[nine, nine, 0], &[one, 0, one]];
+        check(&people, &[true, false, false], &[Some(&[]), None, None]);
+        // Absent with one of nineteen.
+        let people: [&[u64]; 3] = [&[one, 0], &[nine, nine], &[nine, nine]];
+        check(&people, &[true, false], &[Some(&[1]), None]);
+    }
+
+    #[test]
+    fn who_is_exposed_to_many_is_left_out() {
+        for (accounts, with) in [(64, 1), (65, 2)] {
+            let many = vec![0xfff; accounts];
+            let mut established = vec![false; accounts];
+            established[0] = true;
+            // With the first account, the many have all others; who has few has the third.
+            let found = found(&[&many, &[1, 0, 1]], &established);
+            let first = found[0].as_ref().and_then(|with| with.first());
+            assert_eq!(first, Some(&with), "{accounts}");
+        }
+    }
+}

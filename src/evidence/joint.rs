@@ -4,6 +4,7 @@
 //! Each step sees what those before it established, so that people come in the order of their keys
 //! and accounts in the order of their names.
 
+use super::ahead::AHEAD;
 use super::people::Account;
 use super::ratio::{Ratio, Sums};
 use super::strata::{Strata, Table};
@@ -19,7 +20,7 @@ pub(super) struct Joint {
 /// Nothing if an effect is too extreme for the sparse strata of the table.
 pub(super) fn joint(params: &Params, mut table: Table, accounts: &[Account]) -> Option<Joint> {
     let mut effects = vec![Effect::NONE; accounts.len()];
-    let order = order(params, &table, accounts);
+    let order = order(params, &mut table, accounts);
     for _ in 0..params.joint_passes {
         for account in order.iter().copied() {
             let from = effects[account];
@@ -46,7 +47,7 @@ pub(super) fn joint(params: &Params, mut table: Table, accounts: &[Account]) -> 
 }
 
 /// The accounts with enough conversions, the strongest first.
-fn order(params: &Params, table: &Table, accounts: &[Account]) -> Vec<usize> {
+fn order(params: &Params, table: &mut Table, accounts: &[Account]) -> Vec<usize> {
     let enough = |account: &Account| account.conversions as f64 >= params.min_conversions;
     let mut order: Vec<_> = accounts
         .iter()
@@ -59,26 +60,28 @@ fn order(params: &Params, table: &Table, accounts: &[Account]) -> Vec<usize> {
 }
 
 impl Table {
-    fn ratio(&self, account: usize, own: Effect) -> Option<Ratio> {
+    fn ratio(&mut self, account: usize, own: Effect) -> Option<Ratio> {
         let mut sums = Sums::default();
-        self.sparse.add(account, own, &mut sums);
-        self.crowded.add(account, own, &mut sums);
+        self.sparse.sum(account, own, &mut sums);
+        self.crowded.sum(account, own, &mut sums);
         sums.ratio()
     }
 }
 
 impl<T: Times> Strata<T> {
-    fn add(&self, account: usize, own: Effect, sums: &mut Sums) {
-        for item in self.items(account) {
-            let (inside, outside) = self.times.split(item, own);
-            if outside > 0.0 {
-                sums.add(item.converted, (inside, outside));
+    fn sum(&mut self, account: usize, own: Effect, sums: &mut Sums) {
+        let (items, times) = self.of(account);
+        for items in items.chunks(AHEAD) {
+            times.fetch(items);
+            for item in items {
+                // An account that a whole stratum is exposed to has no other side and adds nothing.
+                sums.add(item.converted, times.split(item, own));
             }
         }
     }
 
     fn change(&mut self, account: usize, from: Effect, to: Effect) {
-        let (items, times) = self.parts(account);
+        let (items, times) = self.of(account);
         for item in items {
             times.change(item, from, to);
         }

@@ -8,6 +8,7 @@
     reason = "indexes come from tables made here; one out of bounds is a broken invariant"
 )]
 
+mod ahead;
 mod names;
 mod window;
 

@@ -24,12 +24,12 @@ impl<'a> Names<'a> {
         let mut places = HashMap::with_hasher(FixedState::default());
         let mut first_seen = Vec::new();
         for (shard, ranks) in shards.iter().zip(&mut ranks) {
-            for (name, rank) in shard.influencers.iter().zip(ranks) {
-                if *rank != UNUSED {
-                    *rank = *places.entry(&**name).or_insert_with(|| {
-                        first_seen.push(name);
-                        number(first_seen.len() - 1)
-                    });
+            let named = shard.influencers.iter().zip(ranks);
+            for (name, rank) in named.filter(|(_, rank)| **rank != UNUSED) {
+                let next = number(first_seen.len());
+                *rank = *places.entry(&**name).or_insert(next);
+                if *rank == next {
+                    first_seen.push(name);
                 }
             }
         }

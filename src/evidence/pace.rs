@@ -44,6 +44,8 @@ fn totals(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "whole numbers give the same bits")]
+
     use super::*;
 
     fn segment(exposed: &[u32], converted: &[u32]) -> SegmentHistories {

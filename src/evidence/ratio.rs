@@ -66,3 +66,72 @@ impl Ratio {
         (self.estimate.ln().abs() / self.spread * 1e9).round() / 1e9
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::float_cmp, reason = "ties must be exact")]
+
+    use super::*;
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() <= 1e-12 * a.abs().max(b.abs())
+    }
+
+    #[test]
+    fn one_stratum_is_the_plain_ratio_of_rates() {
+        let mut sums = Sums::default();
+        sums.add((6, 4), (2.0, 8.0));
+        let ratio = sums.ratio().unwrap();
+        // 6 in 2 against 4 in 8; var = (6 + 4)·2·8 / 10² over (6·8/10)·(4·2/10).
+        assert!(close(ratio.estimate, 6.0), "{ratio:?}");
+        assert!(close(ratio.spread, 1.96 * (1.6_f64 / (4.8 * 0.8)).sqrt()), "{ratio:?}");
+        let RateRatio { estimate, low, high } = ratio.interval();
+        assert!(close(low * high, estimate * estimate) && low < estimate);
+    }
+
+    #[test]
+    fn strata_are_weighted_by_time_on_the_other_side() {
+        let mut sums = Sums::default();
+        sums.add((3, 1), (1.0, 1.0));
+        sums.add((1, 2), (1.0, 3.0));
+        assert!(close(sums.ratio().unwrap().estimate, (1.5 + 0.75) / (0.5 + 0.5)));
+    }
+
+    #[test]
+    fn nothing_without_conversions_on_both_sides() {
+        assert_eq!(Sums::default().ratio(), None);
+        for converted in [(3, 0), (0, 3)] {
+            let mut sums = Sums::default();
+            sums.add(converted, (1.0, 1.0));
+            assert_eq!(sums.ratio(), None, "{converted:?}");
+        }
+    }
+
+    #[test]
+    fn the_interval_is_finite_however_little_there_is() {
+        let mut sums = Sums::default();
+        sums.add((1, 0), (1.0, 1e-100));
+        sums.add((0, 1), (1e-100, 1.0));
+        let ratio = sums.ratio().unwrap();
+        assert_eq!(ratio.spread, 300.0);
+        let huge = Ratio { estimate: 1e250, ..ratio }.interval();
+        assert!(huge.high.is_finite() && huge.low > 0.0);
+    }
+
+    #[test]
+    fn an_interval_beside_one_stands_out() {
+        let cases = [(2.0, 0.5, true), (2.0, 0.7, false), (0.5, 0.5, true), (0.5, 0.7, false)];
+        for (estimate, spread, stands_out) in cases {
+            let ratio = Ratio { estimate, spread };
+            assert_eq!(ratio.stands_out(), stands_out, "{ratio:?}");
+        }
+    }
+
+    #[test]
+    fn strength_is_rounded() {
+        let strength = |estimate: f64| Ratio { estimate, spread: 0.5 }.strength();
+        assert_eq!(strength(2.0), strength(2.0 + 1e-11));
+        assert_eq!(strength(2.0), strength(0.5));
+        assert!(strength(2.0) < strength(2.0 + 1e-8));
+    }
+}

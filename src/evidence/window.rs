@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     fn window(evidence_buckets: i64, exposure_buckets: i64) -> Window {
-        Window::new(&Params { evidence_buckets, exposure_buckets, ..Params::default() })
+        Window::new(&Params { exposure_buckets, evidence_buckets, ..Params::default() })
     }
 
     #[test]

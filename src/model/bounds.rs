@@ -264,16 +264,6 @@ mod tests {
                 |p| p.half_saturation.convert = 0.0,
                 |p| p.half_saturation.convert = 1.0,
             ),
-            (
-                "segments.vip.half_saturation.convert",
-                |p| p.segments = vip(0.0),
-                |p| p.segments = vip(0.5),
-            ),
-            (
-                "segments",
-                |p| _ = p.segments.insert(String::new(), SegmentParams::default()),
-                |p| _ = p.segments.insert("x".repeat(256), SegmentParams::default()),
-            ),
             ("points.relate", |p| p.points.relate = -1.0, |p| p.points.relate = 0.0),
             ("points", |p| p.points.amplify = 31.0, |p| p.points.amplify = 1.0),
         ];
@@ -286,5 +276,19 @@ mod tests {
             assert_eq!(changed(wrong).unwrap_err().key, *key);
             assert_eq!(changed(right), Ok(()), "{key}");
         }
+    }
+
+    #[test]
+    fn what_a_segment_has_of_its_own_is_bounded_alike() {
+        let checked = |segments| Params { segments, ..Params::default() }.validate();
+        let named = |name: &str| BTreeMap::from([(name.to_owned(), SegmentParams::default())]);
+        let refused = |segments| checked(segments).unwrap_err().key;
+        assert_eq!(refused(vip(0.0)), "segments.vip.half_saturation.convert");
+        assert_eq!(checked(vip(0.5)), Ok(()));
+        assert_eq!(
+            (refused(named("")), refused(named(&"x".repeat(257)))),
+            ("segments".into(), "segments".into())
+        );
+        assert_eq!(checked(named(&"x".repeat(256))), Ok(()));
     }
 }

@@ -25,7 +25,7 @@ pub struct Lift {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<Test>,
     /// Influencers acted on in over 90 % of the same buckets, by name: of these two nobody can
-    /// tell which it is.
+    /// tell which it is. Nothing where the effect is not established.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entangled_with: Option<Arc<[Arc<str>]>>,
 }

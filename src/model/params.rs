@@ -32,39 +32,38 @@ pub struct Params {
     pub pseudo_audience: f64,
     /// Units of one act, by its kind.
     pub weights: Weights,
-    /// Buckets for which an act may move a later conversion. Not used yet: conversions are not
-    /// scored.
+    /// Buckets for which an act may move a later conversion.
     pub exposure_buckets: i64,
     /// Ended buckets over which fans and momentum are counted.
     pub active_buckets: i64,
-    /// Ended buckets from which lift is computed. Not used yet: conversions are not scored.
+    /// Ended buckets from which lift is computed.
     pub evidence_buckets: i64,
-    /// Buckets that an actor's level of activity looks back on. Not used yet.
+    /// Buckets that an actor's level of activity looks back on.
     pub level_buckets: i64,
-    /// Pseudo-conversions that steady the pace of a bucket. Not used yet.
+    /// Pseudo-conversions that steady the pace of a bucket.
     pub pace_conversions: f64,
-    /// Passes in which the effects of accounts are separated. Not used yet.
+    /// Passes in which the effects of accounts are separated.
     pub joint_passes: u32,
-    /// Accounts wrongly called proven, on average, of those called so. Not used yet.
+    /// Accounts wrongly called proven, on average, of those called so.
     pub false_discovery_rate: f64,
-    /// Rate ratio above which an effect counts as proven. Not used yet.
+    /// Rate ratio above which an effect counts as proven.
     pub margin: f64,
-    /// Exposed conversions that an account needs to be tested. Not used yet.
+    /// Exposed conversions that an account needs to be tested.
     pub min_conversions: f64,
-    /// Half-life of a touch in attribution. Not used yet.
+    /// Half-life of a touch in attribution.
     #[schemars(schema_with = "millis")]
     pub attribution_half_life_ms: i64,
-    /// How long before a conversion a touch counts. Not used yet.
+    /// How long before a conversion a touch counts.
     #[schemars(schema_with = "millis")]
     pub lookback_ms: i64,
-    /// Weight of nobody in attribution. Not used yet.
+    /// Weight of nobody in attribution.
     pub organic: f64,
-    /// Touches that share a conversion at most. Not used yet.
+    /// Touches that share a conversion at most.
     pub max_touches: u32,
     /// Where each part of the score reaches half of its points.
     pub half_saturation: HalfSaturation,
     /// Half-saturations of single segments where they differ, such as
-    /// {vip: {half_saturation: {convert: 0.05}}}.
+    /// `{vip: {half_saturation: {convert: 0.05}}}`.
     pub segments: BTreeMap<String, SegmentParams>,
     /// Most points of each part of the score; together at most 100.
     pub points: Points,
@@ -76,7 +75,7 @@ pub struct Params {
     /// Currency code to its rate in the base currency, such as {EUR: 1.08}; other currencies
     /// count 0. Without any, amounts are taken as they come.
     pub currencies: BTreeMap<String, f64>,
-    /// How long after a sale a refund takes it back. Not used yet.
+    /// How long after a sale a refund takes it back.
     #[schemars(schema_with = "millis")]
     pub refund_window_ms: i64,
 }
@@ -113,7 +112,7 @@ pub struct HalfSaturation {
     pub relate_in: f64,
     /// The account's own acts on others, fan-units.
     pub relate_out: f64,
-    /// Proven conversions per conversion of the segment. Not used yet.
+    /// Proven conversions per conversion of the segment.
     pub convert: f64,
     /// Followers gained, likes and views per fan-unit of the audience.
     pub popularity: f64,
@@ -127,7 +126,7 @@ pub struct Points {
     pub amplify: f64,
     /// For talking with the audience, both ways.
     pub relate: f64,
-    /// For proven conversions; 0 are given until conversions are scored.
+    /// For proven conversions.
     pub convert: f64,
 }
 

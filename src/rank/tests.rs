@@ -199,7 +199,7 @@ fn exclusive_is_what_comes_from_those_who_act_on_nobody_else() {
     assert!(find(&book.standings(now_ms), "s", "ada").exclusive_share <= 0.0, "without credit");
 }
 
-fn followers<'a>(kind: Kind, names: &'a [String]) -> Vec<Did<'a>> {
+fn followers(kind: Kind, names: &[String]) -> Vec<Did<'_>> {
     names.iter().map(|name| (0, kind, name.as_str(), Some("ada"), "s")).collect()
 }
 

@@ -15,6 +15,9 @@ pub struct Config {
     /// Address and port of page, API and metrics. There is no authentication: keep it on a
     /// trusted network. Port 0 takes any free one.
     pub listen: String,
+    /// Whether `DELETE /api/v1/actors/{actor}` erases people, by an event in `kafka.erase_topic`.
+    /// Who reaches the address can then erase anybody.
+    pub erase: bool,
     /// Most connections served at once; more wait to be accepted.
     pub max_connections: u32,
     /// Longest wait for the head of a request, idle connections included.
@@ -88,6 +91,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:9464".into(),
+            erase: false,
             max_connections: 256,
             header_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(30),

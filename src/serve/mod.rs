@@ -16,6 +16,7 @@ mod scrape;
 mod instruments;
 mod stall;
 
+pub use api::{Erase, EraseRefused};
 pub use config::{Config, ExportConfig};
 pub use health::{Cause, Readiness};
 pub use instruments::{Build, LogMessages};

@@ -30,6 +30,7 @@ pub(super) struct Sources {
     pub(super) params: Params,
     pub(super) readiness: Readiness,
     pub(super) status: Status,
+    pub(super) erase: Option<api::Erase>,
     pub(super) build: Build,
     pub(super) exposition: Arc<Exposition>,
     pub(super) instruments: Instruments,
@@ -41,7 +42,7 @@ pub(super) struct Sources {
 pub type Status = Arc<dyn Fn() -> serde_json::Map<String, serde_json::Value> + Send + Sync>;
 
 /// The paths that are served, as the label `handler` names them; all others are `other`.
-pub(super) const PATHS: [&str; 9] = [
+pub(super) const PATHS: [&str; 10] = [
     page::PATH,
     scrape::PATH,
     "/-/healthy",
@@ -50,6 +51,7 @@ pub(super) const PATHS: [&str; 9] = [
     api::SEGMENTS,
     api::RANKING,
     api::INFLUENCER,
+    api::ACTOR,
     api::OPENAPI,
 ];
 

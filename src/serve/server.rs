@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::api::Erase;
 use super::config::{Config, ExportConfig};
 use super::exposition::Exposition;
 use super::health::Readiness;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub params: Params,
     pub readiness: Readiness,
     pub status: Status,
+    /// How actors are erased; nothing where that is not enabled.
+    pub erase: Option<Erase>,
     pub build: Build,
 }
 
@@ -75,7 +78,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let _within = runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(failed)?;
-        let Parts { views, registry, params, readiness, status, build } = parts;
+        let Parts { views, registry, params, readiness, status, erase, build } = parts;
         let instruments = Instruments::register(&registry, &build, &routes::PATHS)?;
         let render = instruments.render_seconds.clone();
         let exposition = Exposition::new(export, &params, views.clone(), registry, render);
@@ -85,6 +88,7 @@ impl Server {
             params,
             readiness,
             status,
+            erase,
             build,
             exposition: Arc::clone(&exposition),
             instruments,

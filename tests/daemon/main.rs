@@ -16,6 +16,7 @@ mod support;
 mod process;
 mod stream;
 
+mod erasure;
 mod faults;
 mod freshness;
 mod memory;

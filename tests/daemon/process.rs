@@ -127,6 +127,16 @@ impl Daemon {
         Some((answer.status().as_u16(), body.ok()?))
     }
 
+    /// The answer to a deletion.
+    pub(crate) fn delete(&self, path: &str) -> Option<(u16, String)> {
+        let request = ureq::delete(format!("http://{}{path}", self.address));
+        let timeout = Some(Duration::from_secs(30));
+        let asked = request.config().http_status_as_error(false).timeout_global(timeout).build();
+        let mut answer = asked.call().ok()?;
+        let body = answer.body_mut().read_to_string();
+        Some((answer.status().as_u16(), body.ok()?))
+    }
+
     pub(crate) fn json(&self, path: &str) -> Value {
         let (status, body) = self.ask(path).expect("an answer");
         assert_eq!(status, 200, "{path}: {body}");

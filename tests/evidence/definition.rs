@@ -37,6 +37,8 @@ struct Segment<'a> {
     pace: Vec<f64>,
     conversions: u64,
     people: Vec<Vec<Bucket>>,
+    /// Who is exposed to an influencer, in the order of their keys.
+    exposed: BTreeMap<Name, Vec<usize>>,
 }
 
 impl<'a> Segment<'a> {
@@ -52,10 +54,9 @@ impl<'a> Segment<'a> {
                     both[age] += u64::from(segment.exposed_converted[age]);
                     conversions += u64::from(segment.converted[age]);
                 }
-                for person in &segment.people {
-                    if (0..window).any(|age| has(person.converted, age)) {
-                        people.insert(person.key, buckets(params, shard, segment, person));
-                    }
+                let counts = |person: &&History| (0..window).any(|age| has(person.converted, age));
+                for person in segment.people.iter().filter(counts) {
+                    people.insert(person.key, buckets(params, shard, segment, person));
                 }
             }
         }
@@ -65,7 +66,14 @@ impl<'a> Segment<'a> {
         let pace = (0..window)
             .map(|age| (both[age] as f64 + kappa) / (exposed[age] as f64 * mean + kappa))
             .collect();
-        Self { params, pace, conversions, people: people.into_values().collect() }
+        let people: Vec<Vec<Bucket>> = people.into_values().collect();
+        let mut exposed = BTreeMap::<Name, Vec<usize>>::new();
+        for (place, person) in people.iter().enumerate() {
+            for name in person.iter().flat_map(|b| &b.exposed).collect::<BTreeSet<_>>() {
+                exposed.entry(Name::clone(name)).or_default().push(place);
+            }
+        }
+        Self { params, pace, conversions, people, exposed }
     }
 
     fn evidence(&self) -> SegmentEvidence {
@@ -122,7 +130,7 @@ impl<'a> Segment<'a> {
 
     fn ratio(&self, name: &Name, effects: &BTreeMap<Name, f64>) -> Option<RateRatio> {
         let (mut num, mut den, mut var) = (0.0, 0.0, 0.0);
-        for person in self.people.iter().filter(|p| p.iter().any(|b| b.exposed.contains(name))) {
+        for person in self.exposed[name].iter().map(|place| &self.people[*place]) {
             let mut strata = BTreeMap::<_, [f64; 4]>::new();
             for bucket in person {
                 let others = bucket.exposed.iter().filter(|other| *other != name);

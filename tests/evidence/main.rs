@@ -2,6 +2,11 @@
 //! what it must keep whatever the input.
 
 #![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers here are small and positive"
+)]
+#![allow(
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,

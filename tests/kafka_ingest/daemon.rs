@@ -84,6 +84,7 @@ impl Daemon {
             dead_letters,
             kafka: kafka.clone(),
             metrics: owner::Metrics::register(&registry, &config.topics).expect("registered"),
+            desk: sillage::app::witness::Desk::default(),
         };
         let owners = Arc::new(Owners::start(settings, &links).expect("threads"));
         let consumer = Consumer::start(config, owners.clone(), kafka).expect("a consumer");
@@ -109,7 +110,7 @@ impl Daemon {
     }
 
     pub(crate) fn tick(&self) -> Vec<Cut> {
-        self.owners.tick(clock::instant() + Duration::from_secs(5))
+        self.owners.tick(None, clock::instant() + Duration::from_secs(5))
     }
 
     pub(crate) fn partitions(&self) -> Vec<i32> {

@@ -11,6 +11,7 @@
 mod support;
 
 mod daemon;
+mod erasing;
 mod faults;
 mod group;
 mod records;

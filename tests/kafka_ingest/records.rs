@@ -237,7 +237,7 @@ fn topics_of_a_shard_are_merged_in_event_time() {
 struct AllDelivered;
 
 impl Receipts for AllDelivered {
-    fn delivered(&self, _ticket: usize) {}
+    fn delivered(&self, _ticket: usize, _at: (i32, i64)) {}
     fn lost(&self, ticket: usize, why: &rdkafka::error::KafkaError) {
         panic!("record {ticket} was lost: {why}");
     }

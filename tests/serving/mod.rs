@@ -115,6 +115,7 @@ fn parts(segments: Vec<SegmentStandings>, readiness: Readiness) -> Parts {
         params: Params::default(),
         readiness,
         status: Arc::new(status),
+        erase: None,
         build: Build { version: "1.2.3".into(), ..Build::default() },
     }
 }

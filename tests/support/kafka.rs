@@ -76,6 +76,15 @@ impl Kafka {
 
     /// A broker of the test's own; waits until it answers.
     pub(crate) fn start(ports: Ports) -> Self {
+        Self::start_with(ports, "")
+    }
+
+    /// A broker of the test's own on which [`USER`] may do nothing.
+    pub(crate) fn start_guarded(ports: Ports) -> Self {
+        Self::start_with(ports, GUARDS)
+    }
+
+    fn start_with(ports: Ports, more: &str) -> Self {
         let cache = fetch();
         let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
             "kafka-{}-{}",
@@ -84,7 +93,8 @@ impl Kafka {
         ));
         std::fs::create_dir_all(data.join("log")).expect("a folder for the broker");
         copy_folder(&cache.join("formatted"), &data.join("log"));
-        std::fs::write(data.join("server.properties"), properties(ports, &data)).expect("written");
+        std::fs::write(data.join("server.properties"), properties(ports, &data) + more)
+            .expect("written");
         let guard = Command::new("sh")
             .args(["-c", GUARDED, "sh"])
             .args([cache.join("lib"), data.clone()])
@@ -243,6 +253,11 @@ kill -9 $broker
 wait $broker
 rm -rf "$2"
 "#;
+
+/// Only those without a name may do anything.
+const GUARDS: &str = "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+";
 
 fn fetch() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target");

@@ -87,7 +87,10 @@ fn recorded(config: &Config, arguments: &Backtest) -> anyhow::Result<Told> {
         lines.extend(report::claims(&summary));
         lines.push(String::new());
         lines.extend(report::methods(&summary));
-        document["truth"] = json!({ "summary": summary, "worlds": verdicts });
+        if let Some(document) = document.as_object_mut() {
+            let truth = json!({ "summary": summary, "worlds": verdicts });
+            document.insert("truth".into(), truth);
+        }
     }
     Ok(Told { lines, document })
 }

@@ -80,9 +80,9 @@ impl<'a> Backtest<'a> {
     ) -> anyhow::Result<Read> {
         let (mut block, mut rejected, mut events) = (Block::default(), 0, 0);
         while reader.next_block(&mut block)? {
-            let decoded = block.decode(decoder, 1, clock::wall_ms());
-            rejected += decoded.rejected.len() as u64;
-            for batch in &decoded.batches {
+            let whole = block.decode(decoder, 1, clock::wall_ms());
+            rejected += whole.rejected.len() as u64;
+            for batch in &whole.batches {
                 events += batch.len() as u64;
                 self.take(batch);
             }

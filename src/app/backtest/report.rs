@@ -7,15 +7,11 @@ use crate::backtest::{Claims, Estimate, MethodSummary, Quality, Summary};
 
 /// Widths of the columns of a table; the first is to the left.
 fn line(widths: &[usize], cells: &[String]) -> String {
-    let mut line = String::new();
-    for (at, (width, cell)) in widths.iter().zip(cells).enumerate() {
-        let pad = width.saturating_sub(cell.chars().count());
-        let pad = " ".repeat(pad);
-        match at {
-            0 => line += &format!("{cell}{pad}"),
-            _ => line += &format!("  {pad}{cell}"),
-        }
-    }
+    let cell = |(at, (width, cell)): (usize, (&usize, &String))| {
+        let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
+        if at == 0 { format!("{cell}{pad}") } else { format!("  {pad}{cell}") }
+    };
+    let line: String = widths.iter().zip(cells).enumerate().map(cell).collect();
     line.trim_end().to_owned()
 }
 
@@ -79,6 +75,7 @@ fn together(all: &Claims) -> Vec<String> {
     add("accounts without effect proven", with_interval(all.quiet_proven));
     add("bystanders proven", with_interval(all.strangers_proven));
     add("without effect, of what is discovered", with_interval(all.false_discoveries));
+    add("the same world by world, on average", with_interval(all.false_discovery_rate));
     for (ratio, estimate) in &all.proven {
         add(&format!("{ratio} proven"), with_interval(Some(*estimate)));
     }
@@ -86,6 +83,7 @@ fn together(all: &Claims) -> Vec<String> {
     add("intervals of bystanders that hold 1", with_interval(all.strangers_covered));
     add("incremental over caused conversions", interval(all.incremental, 3));
     add("pairs in the right order", with_interval(all.pairs));
+    add("pairs undecided, with nothing proven of either", with_interval(all.undecided));
     if let Some(ring) = all.ring {
         let said = format!(
             "{:.1} of {:.1} fan-units allowed; score moved by {:.2}, others' by {:.2}",
@@ -146,7 +144,11 @@ pub(super) fn forecast(read: &Read) -> Vec<String> {
     let (scored, rejected, days) = (read.scored, read.rejected, read.days);
     let mut lines = vec![
         format!("{scored} events scored, {rejected} rejected; {days} days."),
-        format!("Distinct actors of the next day, foretold on {} days:", read.forecast.days()),
+        format!(
+            "Distinct actors on each account the next day, foretold on {} days (Spearman's ρ over",
+            read.forecast.days()
+        ),
+        "the accounts known by then; 0 where a method cannot order them):".into(),
         String::new(),
     ];
     lines.extend(table(&rows));

@@ -178,7 +178,7 @@ impl Feeder {
 }
 
 impl kafka::Receipts for Receipts {
-    fn delivered(&self, _ticket: usize) {}
+    fn delivered(&self, _ticket: usize, _at: (i32, i64)) {}
 
     fn lost(&self, _ticket: usize, why: &kafka::ClientError) {
         let is_first = self.0.lost.fetch_add(1, Ordering::SeqCst) == 0;

@@ -38,7 +38,7 @@ pub(super) fn opening(stream: &Stream, brokers: &str, address: SocketAddr) -> Ve
     lines
 }
 
-fn planted(accounts: &[AccountTruth]) -> [String; 3] {
+fn planted(accounts: &[AccountTruth]) -> [String; 4] {
     let fans = |name: &str| {
         let account = accounts.iter().find(|account| account.name == name);
         grouped(account.map_or(0, |account| account.fans.into()))
@@ -51,7 +51,10 @@ fn planted(accounts: &[AccountTruth]) -> [String; 3] {
             "            mid ({mid}), homophily ({homophily}), micro ({micro}, answers most), \
              ring ({ring} bots)"
         ),
-        "  watch     the celebrity: popular, not influential (sales are not scored yet)".into(),
+        "  watch     the celebrity: popular, not influential; and whose points for conversions"
+            .into(),
+        "            appear when the days prove them: micro triples sales, mid has 1.5 times"
+            .into(),
     ]
 }
 
@@ -101,6 +104,18 @@ fn of_celebrity(celebrity: &Standing, segment: &SegmentStandings) -> Vec<String>
         lines.push(format!(
             "{name} {place} ({:.1}) with {few} fans to its {many}: it talks with them.",
             best.score
+        ));
+    }
+    let most = segment
+        .influencers
+        .iter()
+        .max_by(|a, b| a.proven_conversions.total_cmp(&b.proven_conversions));
+    if let Some(most) = most.filter(|most| most.proven_conversions >= 1.0) {
+        lines.push(format!(
+            "{} sells: {:.0} of {} conversions after acts on it are proven to be its doing.",
+            printable(&most.influencer),
+            most.proven_conversions,
+            grouped(most.lift.exposed_conversions),
         ));
     }
     lines

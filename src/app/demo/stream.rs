@@ -11,7 +11,7 @@ use crate::campaign::{Campaign, Plan};
 use crate::ingest::files::{Block, Reader, Source};
 use crate::ingest::format::glance;
 
-const PEOPLE: u32 = 5_000;
+const PEOPLE: u32 = 20_000;
 const DAY_SECONDS: f64 = 86_400.0;
 /// How long recorded streams take if nobody says how fast.
 const MINUTE_SECONDS: f64 = 60.0;

@@ -1,5 +1,7 @@
 //! The rivals on streams small enough to reckon by hand.
 
+#![allow(clippy::float_cmp, reason = "exact by construction")]
+
 use super::*;
 use crate::model::{Account, Secret};
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::backtest::interval::{Estimate, mean, ratio, wilson};
 use crate::backtest::method::Method;
-use crate::backtest::order::{ndcg, pairs};
+use crate::backtest::order::{Pairs, ndcg, pairs};
 use crate::backtest::verdict::{Case, Ring, Strangers, Verdict};
 
 const CELEBRITY: &str = "celebrity";
@@ -31,8 +31,11 @@ pub struct Claims {
     pub quiet_proven: Option<Estimate>,
     /// Bystanders with enough conversions to be tested: the same.
     pub strangers_proven: Option<Estimate>,
-    /// Of all that is discovered, the share that has no effect.
+    /// Of all that is discovered in all worlds, the share that has no effect.
     pub false_discoveries: Option<Estimate>,
+    /// The same share world by world (0 where nothing is discovered), on average: what Benjamini
+    /// & Hochberg bound. Worlds with a false discovery have more of them, so it is below the share of all.
+    pub false_discovery_rate: Option<Estimate>,
     /// By planted rate ratio, the share that is called proven.
     pub proven: BTreeMap<String, Estimate>,
     /// Planted accounts: the share of intervals that hold the planted ratio; beside it that of
@@ -46,6 +49,8 @@ pub struct Claims {
     /// Pairs of planted accounts that differ in the conversions they caused: the share that
     /// convert points put in the right order.
     pub pairs: Option<Estimate>,
+    /// The share that they tie: of neither anything is proven.
+    pub undecided: Option<Estimate>,
     /// The largest score of the celebrity.
     pub celebrity: f64,
     /// The ring that moved most of what the model allows.
@@ -114,11 +119,14 @@ fn claims(design: &str, worlds: &[&Verdict]) -> Claims {
     Claims {
         design: design.to_owned(),
         worlds: worlds.len(),
-        quiet_proven: wilson(count(quiet(), |case| case.is_proven()), quiet().count() as u64),
+        quiet_proven: wilson(count(quiet(), Case::is_proven), quiet().count() as u64),
         strangers_proven: wilson(strangers.proven, tested.max(strangers.proven)),
         false_discoveries: wilson(found_false, discovered),
+        false_discovery_rate: mean(
+            &worlds.iter().map(|w| falsely_discovered(w)).collect::<Vec<_>>(),
+        ),
         proven: by_ratio(&cases, |theirs| {
-            wilson(count(theirs.iter(), |case| case.is_proven()), theirs.len() as u64)
+            wilson(count(theirs.iter(), Case::is_proven), theirs.len() as u64)
         }),
         covered: wilson(
             compared().filter(|holds| *holds).count() as u64,
@@ -127,7 +135,8 @@ fn claims(design: &str, worlds: &[&Verdict]) -> Claims {
         strangers_covered: wilson(strangers.covered, tested),
         insufficient: wilson(count(cases.iter(), |case| case.found.is_none()), cases.len() as u64),
         incremental: ratio(&sums(worlds, Case::has_effect, |case| case.incremental_conversions)),
-        pairs: ratio(&right_pairs(worlds, Method::Convert)),
+        pairs: ratio(&of_pairs(worlds, Method::Convert, |pairs| pairs.right)),
+        undecided: ratio(&of_pairs(worlds, Method::Convert, |pairs| pairs.tied)),
         celebrity: celebrities.map(|case| case.score).fold(0.0, f64::max),
         ring: rings.max_by(|a, b| (a.gained / a.allowed).total_cmp(&(b.gained / b.allowed))),
     }
@@ -161,7 +170,7 @@ fn summary(method: Method, worlds: &[&Verdict]) -> MethodSummary {
     );
     MethodSummary {
         method,
-        pairs: ratio(&right_pairs(worlds, method)),
+        pairs: ratio(&of_pairs(worlds, method, |pairs| pairs.right)),
         first: wilson(firsts.iter().filter(|is| **is).count() as u64, firsts.len() as u64),
         ndcg: mean(&gains),
         misplaced: ratio(&misplaced),
@@ -189,6 +198,15 @@ fn between(worlds: &[&Verdict]) -> Between {
             mean(&theirs.iter().filter_map(|c| Some(c.between?.estimate)).collect::<Vec<_>>())
         }),
     }
+}
+
+/// The share of a world's discoveries that has no effect.
+fn falsely_discovered(world: &Verdict) -> f64 {
+    let discovered = || world.cases.iter().filter(|case| case.discovered);
+    let strangers = world.strangers.discovered;
+    let wrong = discovered().filter(|case| !case.has_effect()).count() as u64 + strangers;
+    let all = discovered().count() as u64 + strangers;
+    if all == 0 { 0.0 } else { wrong as f64 / all as f64 }
 }
 
 fn together(worlds: &[&Verdict]) -> Strangers {
@@ -222,12 +240,13 @@ fn sums(
     worlds.iter().map(sum).collect()
 }
 
-fn right_pairs(worlds: &[&Verdict], method: Method) -> Vec<(f64, f64)> {
+/// By world, some of the pairs, and all of them.
+fn of_pairs(worlds: &[&Verdict], method: Method, some: fn(Pairs) -> u64) -> Vec<(f64, f64)> {
     let of = |world: &&Verdict| {
         let segments = by_segment(world);
         let found = segments.iter().map(|cases| pairs(&beside(method, cases)));
-        let (right, all) = found.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
-        (right as f64, all as f64)
+        let (some, all) = found.fold((0, 0), |sum, of| (sum.0 + some(of), sum.1 + of.all));
+        (some as f64, all as f64)
     };
     worlds.iter().map(of).collect()
 }

@@ -1,5 +1,7 @@
 //! Summaries of worlds written by hand, and verdicts on standings written by hand.
 
+#![allow(clippy::float_cmp, reason = "exact by construction")]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -57,9 +59,10 @@ fn two_worlds() -> [Verdict; 2] {
     ]
 }
 
-fn share(estimate: Option<Estimate>) -> (u64, u64) {
+/// Hits of how many cases.
+fn share(estimate: Option<Estimate>) -> (f64, u64) {
     let estimate = estimate.unwrap();
-    ((estimate.value * estimate.of as f64).round() as u64, estimate.of)
+    ((estimate.value * estimate.of as f64).round(), estimate.of)
 }
 
 #[test]
@@ -68,23 +71,26 @@ fn claims_are_counted() {
     let names: Vec<_> = summary.designs.iter().map(|d| (d.design.as_str(), d.worlds)).collect();
     assert_eq!(names, [("one", 1), ("two", 1)]);
     let all = &summary.all;
-    assert_eq!(share(all.quiet_proven), (1, 2));
-    assert_eq!(share(all.strangers_proven), (0, 10));
+    assert_eq!(share(all.quiet_proven), (1.0, 2));
+    assert_eq!(share(all.strangers_proven), (0.0, 10));
     // Micro twice, the celebrity and a bystander.
-    assert_eq!(share(all.false_discoveries), (2, 4));
-    assert_eq!(share(all.proven.get("×3").copied()), (2, 2));
-    assert_eq!(share(all.proven.get("×1.5").copied()), (0, 1));
+    assert_eq!(share(all.false_discoveries), (2.0, 4));
+    // Two of three in one world, none of one in the other.
+    assert!((all.false_discovery_rate.unwrap().value - (2.0 / 3.0) / 2.0).abs() < 1e-12);
+    assert_eq!(share(all.proven.get("×3").copied()), (2.0, 2));
+    assert_eq!(share(all.proven.get("×1.5").copied()), (0.0, 1));
     assert_eq!(all.proven.len(), 2);
     // Mid's interval ends at 1.4.
-    assert_eq!(share(all.covered), (3, 4));
-    assert_eq!(share(all.strangers_covered), (9, 10));
-    assert_eq!(share(all.insufficient), (1, 5));
+    assert_eq!(share(all.covered), (3.0, 4));
+    assert_eq!(share(all.strangers_covered), (9.0, 10));
+    assert_eq!(share(all.insufficient), (1.0, 5));
     // 22 + 5 + 33 of 20 + 10 + 30; what the celebrity is given does not count.
     assert!((all.incremental.unwrap().value - 1.0).abs() < 1e-12);
     assert_eq!(all.celebrity, 21.5);
     // Micro before all three; mid, with nothing proven, is tied with the ring, and behind the
     // celebrity. The celebrity and the ring differ in nothing.
     assert!((all.pairs.unwrap().value - 3.0 / 5.0).abs() < 1e-12);
+    assert!((all.undecided.unwrap().value - 1.0 / 5.0).abs() < 1e-12);
     assert_eq!(summary.between_person.quiet_better.unwrap().of, 1);
 }
 
@@ -93,11 +99,15 @@ fn methods_are_held_beside_what_was_caused() {
     let summary = summarise(&two_worlds());
     let of = |method: Method| summary.methods.iter().find(|m| m.method == method).unwrap();
     let convert = of(Method::Convert);
-    assert_eq!(share(convert.first), (2, 2));
+    assert_eq!(share(convert.first), (2.0, 2));
     assert!((convert.misplaced.unwrap().value - (1.0 / 9.0) / 2.0).abs() < 1e-12);
     assert!((convert.claimed.unwrap().value - 18.0 / 60.0).abs() < 1e-12);
     let touch = of(Method::LastTouch);
-    assert_eq!(share(touch.first), (1, 2), "four are tied in one world, in the other one is alone");
+    assert_eq!(
+        share(touch.first),
+        (1.0, 2),
+        "four are tied in one world, in the other one is alone"
+    );
     assert!((touch.misplaced.unwrap().value - 0.25).abs() < 1e-12);
     assert!((touch.claimed.unwrap().value - 50.0 / 60.0).abs() < 1e-12);
     assert_eq!(of(Method::Popularity).misplaced, None);

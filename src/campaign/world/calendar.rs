@@ -38,6 +38,8 @@ fn is_sale(day: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "exact by construction")]
+
     use super::*;
 
     #[test]

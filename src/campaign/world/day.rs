@@ -55,7 +55,8 @@ impl Campaign {
 
     /// Weeks begin on another day for each person.
     fn mood(&mut self, someone: &mut Someone<'_>) {
-        let begins = (u32::from(self.pen.day) + someone.number) % 7 == 0 || self.pen.day == 0;
+        let begins =
+            (u32::from(self.pen.day) + someone.number).is_multiple_of(7) || self.pen.day == 0;
         if self.plan.knobs.moods > 1.0 && begins {
             someone.person.in_good_week = chance(&mut self.dice.moods, GOOD_WEEK);
         }
@@ -88,7 +89,7 @@ impl Campaign {
         let mut boost = 1.0;
         for fan in &*someone.fans {
             boost *= self.accounts.get(usize::from(fan.account)).map_or(1.0, |account| {
-                if is_effective(account, fan, day) { account.rate_ratio } else { 1.0 }
+                if is_effective(account, *fan, day) { account.rate_ratio } else { 1.0 }
             });
         }
         let keen = if someone.person.is_keen() { knobs.homophily } else { 1.0 };
@@ -104,8 +105,8 @@ impl Campaign {
             else {
                 continue;
             };
-            let effective = is_effective(account, fan, day);
-            truth.note(someone.person.segments(), is_exposed(fan, day), effective);
+            let effective = is_effective(account, *fan, day);
+            truth.note(someone.person.segments(), is_exposed(*fan, day), effective);
         }
         let cents = self.dice.plain.random_range(2_000..8_000_u32);
         let mut sale = self.pen.event(Kind::Conversion, someone.by(), None, &mut self.dice.plain);
@@ -216,11 +217,11 @@ enum Stream {
 }
 
 /// Whether a touch on one of the days before makes a conversion of today exposed.
-fn is_exposed(fan: &Fan, day: u16) -> bool {
+fn is_exposed(fan: Fan, day: u16) -> bool {
     fan.touched > 0 && day + 1 - fan.touched <= EFFECT_DAYS
 }
 
-fn is_effective(account: &Account, fan: &Fan, day: u16) -> bool {
+fn is_effective(account: &Account, fan: Fan, day: u16) -> bool {
     if account.habit == Habit::Morning { fan.since_morning } else { is_exposed(fan, day) }
 }
 

@@ -44,11 +44,12 @@ impl Decoder {
     /// Adds the event in `record`, in canonical JSON, to `batch`.
     pub fn decode<'a>(&self, record: &Record<'a>, batch: &mut Batch<'a>) -> Result<Keyed, Reason> {
         let text = payload_text(record)?;
-        let fields = scan::fields(text, batch).or_else(|scan::Unfamiliar| {
+        let mut fields = Fields::default();
+        if let Err(scan::Unfamiliar) = scan::read(text, &mut fields, batch) {
             batch.discard_segments();
-            canonical::fields(text, batch)
-        });
-        self.admit_or_discard(fields, record, batch)
+            fields = canonical::fields(text, batch).inspect_err(|_| batch.discard_segments())?;
+        }
+        self.admit_or_discard(&mut fields, record, batch)
     }
 
     /// Adds the event in a row of a table to `batch`.
@@ -61,48 +62,48 @@ impl Decoder {
     ) -> Result<(), Reason> {
         let record = Record { payload: None, key: None, log_time_ms };
         let fields = columns.fields(row, batch);
-        self.admit_or_discard(fields, &record, batch).map(|_| ())
+        let mut fields = fields.inspect_err(|_| batch.discard_segments())?;
+        self.admit_or_discard(&mut fields, &record, batch).map(|_| ())
     }
 
     fn admit_or_discard<'a>(
         &self,
-        fields: Result<Fields<'a>, Reason>,
+        fields: &mut Fields<'a>,
         record: &Record<'a>,
         batch: &mut Batch<'a>,
     ) -> Result<Keyed, Reason> {
-        fields
-            .and_then(|fields| self.admit(fields, record, batch))
-            .inspect_err(|_| batch.discard_segments())
+        self.admit(fields, record, batch).inspect_err(|_| batch.discard_segments())
     }
 
     fn admit<'a>(
         &self,
-        fields: Fields<'a>,
+        fields: &mut Fields<'a>,
         record: &Record<'a>,
         batch: &mut Batch<'a>,
     ) -> Result<Keyed, Reason> {
-        let kind = fields.kind.ok_or(Reason::MissingField)?;
-        let kind = Kind::parse(&kind).ok_or(Reason::UnknownKind)?;
-        let target = self.target(kind, fields.target, fields.code.as_deref());
+        let kind = fields.kind.as_deref().ok_or(Reason::MissingField)?;
+        let kind = Kind::parse(kind).ok_or(Reason::UnknownKind)?;
+        let target = self.target(kind, fields.target.take(), fields.code.as_deref());
         if kind.is_about_another()
             && let (Some(actor), Some(target)) = (&fields.actor, &target)
             && *actor == target.name
         {
             return Err(Reason::SelfInteraction);
         }
-        let actor = fields.actor.ok_or(Reason::MissingField)?;
+        let actor = fields.actor.as_deref().ok_or(Reason::MissingField)?;
         if target.is_none() && kind.needs_target() {
             return Err(Reason::MissingField);
         }
 
-        check_name(&actor)?;
+        check_name(actor)?;
         target.as_ref().map_or(Ok(()), |target| check_name(&target.name))?;
         // An empty id tells nothing apart: it is none.
-        let id = fields.id.filter(|id| !id.is_empty());
-        let refers = fields.refers.filter(|id| kind == Kind::Refund && !id.is_empty());
-        [&id, &refers].into_iter().flatten().try_for_each(|id| check_name(id))?;
+        let id = fields.id.as_deref().filter(|id| !id.is_empty());
+        let refers = fields.refers.as_deref();
+        let refers = refers.filter(|id| kind == Kind::Refund && !id.is_empty());
+        [id, refers].into_iter().flatten().try_for_each(check_name)?;
         fields.segment_fault.map_or(Ok(()), Err)?;
-        let time_ms = match fields.time {
+        let time_ms = match fields.time.take() {
             Some(time) => time.to_ms().ok_or(Reason::BadValue)?,
             None if record.log_time_ms < 0 => return Err(Reason::BadValue),
             None => record.log_time_ms,
@@ -113,12 +114,12 @@ impl Decoder {
             kind,
             time_ms,
             log_time_ms: record.log_time_ms,
-            actor: self.secret.account(&actor),
+            actor: self.secret.account(actor),
             target,
-            id: id.map(|id| self.secret.event_id(&id)),
+            id: id.map(|id| self.secret.event_id(id)),
             segments: (0, 0),
             value: amount.value,
-            refers: refers.map(|id| self.secret.event_id(&id)),
+            refers: refers.map(|id| self.secret.event_id(id)),
             unpriced: amount.unpriced,
         });
         Ok(match record.key {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{canonical, scan};
+use super::{Fields, canonical, scan};
 use crate::model::Batch;
 
 /// What can be told of an event without checking it.
@@ -17,13 +17,11 @@ pub struct Glance<'a> {
 #[must_use]
 pub fn glance(payload: &[u8]) -> Glance<'_> {
     let Ok(text) = str::from_utf8(payload) else { return Glance::default() };
-    let mut segments = Batch::default();
-    let fields = scan::fields(text, &mut segments)
-        .or_else(|scan::Unfamiliar| canonical::fields(text, &mut segments));
-    fields.map_or_else(
-        |_reason| Glance::default(),
-        |fields| Glance { actor: fields.actor, time_ms: fields.time.and_then(|time| time.to_ms()) },
-    )
+    let (mut fields, mut segments) = (Fields::default(), Batch::default());
+    if let Err(scan::Unfamiliar) = scan::read(text, &mut fields, &mut segments) {
+        fields = canonical::fields(text, &mut segments).unwrap_or_default();
+    }
+    Glance { actor: fields.actor, time_ms: fields.time.and_then(|time| time.to_ms()) }
 }
 
 #[cfg(test)]

@@ -39,10 +39,14 @@ enum Token<'a> {
     Boolean,
 }
 
-/// The fields of the object that `text` is; its segments wait in `batch`, also after a failure.
-pub(super) fn fields<'a>(text: &'a str, batch: &mut Batch<'a>) -> Result<Fields<'a>, Unfamiliar> {
+/// Reads the fields of the object that `text` is into `fields`, in place because they are large;
+/// its segments wait in `batch`, also after a failure.
+pub(super) fn read<'a>(
+    text: &'a str,
+    fields: &mut Fields<'a>,
+    batch: &mut Batch<'a>,
+) -> Result<(), Unfamiliar> {
     let mut cursor = Cursor { text, at: 0 };
-    let mut fields = Fields::default();
     cursor.skip_space();
     cursor.expect(b'{')?;
     loop {
@@ -53,7 +57,7 @@ pub(super) fn fields<'a>(text: &'a str, batch: &mut Batch<'a>) -> Result<Fields<
         cursor.expect(b':')?;
         cursor.skip_space();
         if let Name::Segments = name {
-            cursor.segments(&mut fields, batch)?;
+            cursor.segments(fields, batch)?;
         } else {
             let token = cursor.token()?;
             match name {
@@ -77,7 +81,7 @@ pub(super) fn fields<'a>(text: &'a str, batch: &mut Batch<'a>) -> Result<Fields<
         }
     }
     cursor.skip_space();
-    if cursor.at == text.len() { Ok(fields) } else { Err(Unfamiliar) }
+    if cursor.at == text.len() { Ok(()) } else { Err(Unfamiliar) }
 }
 
 impl<'a> Token<'a> {

@@ -38,6 +38,9 @@ pub struct Config {
     pub brokers: String,
     /// Topics of events, keyed by actor. Several must have the same number of partitions.
     pub topics: Vec<String>,
+    /// Topic for events that erase an actor, one of kafka.topics; the first of them by default.
+    /// They are keyed by actor, and kafka.properties.partitioner says which partition that is.
+    pub erase_topic: Option<String>,
     /// Consumer group whose members share the partitions.
     pub group: String,
     /// Name of this member within the group, for static membership: a restart within the session
@@ -54,6 +57,7 @@ impl Default for Config {
         Self {
             brokers: "127.0.0.1:9092".into(),
             topics: vec!["interactions".into()],
+            erase_topic: None,
             group: "sillage".into(),
             instance_id: None,
             prefetch: ByteSize(256 << 20),
@@ -75,6 +79,10 @@ impl Config {
         if let Some(twice) = self.repeated_topic() {
             return Err(Invalid::new("topics", twice, "named once"));
         }
+        if let Some(topic) = self.erase_topic.as_ref().filter(|topic| !self.topics.contains(topic))
+        {
+            return Err(Invalid::new("erase_topic", topic, "one of kafka.topics"));
+        }
         if !named(&self.group) {
             return Err(Invalid::new("group", "\"\"", "the name of a consumer group"));
         }
@@ -85,6 +93,11 @@ impl Config {
             return Err(Invalid::new("prefetch", self.prefetch, "1MiB to 1TiB"));
         }
         self.validate_properties()
+    }
+
+    /// Where events go that erase an actor.
+    pub(super) fn erase_topic(&self) -> &str {
+        self.erase_topic.as_ref().or(self.topics.first()).map_or("", String::as_str)
     }
 
     fn repeated_topic(&self) -> Option<&String> {
@@ -222,6 +235,8 @@ mod tests {
         check(Config { topics: vec!["a b".into()], ..Config::default() }, "a b is not allowed");
         let twice = vec!["a".into(), "b".into(), "a".into()];
         check(Config { topics: twice, ..Config::default() }, "topics: a is not allowed");
+        let elsewhere = Config { erase_topic: Some("x".into()), ..Config::default() };
+        check(elsewhere, "erase_topic: x is not allowed, it must be one of kafka.topics");
         check(Config { brokers: "a:1,".into(), ..Config::default() }, "brokers: a:1, is not");
         check(Config { prefetch: ByteSize(5), ..Config::default() }, "prefetch");
     }

@@ -7,6 +7,7 @@ mod config;
 mod consumer;
 mod context;
 mod embedded;
+mod eraser;
 mod metrics;
 mod producer;
 mod status;
@@ -20,6 +21,7 @@ pub use config::Config;
 pub use consumer::{Consumer, Error};
 pub use context::{Assigned, Assignments, Start};
 pub use embedded::Embedded;
+pub use eraser::{EraseError, Eraser};
 pub use metrics::{Metrics, PartitionSeries, Progress};
 pub use producer::{Full, Outgoing, Producer, Receipts};
 /// The version of librdkafka.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{
     BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
 };
@@ -24,7 +24,8 @@ const RECORD_BYTES_MAX: &str = "100000000";
 
 /// Hears what became of each record, by the ticket it went with; called on the producer's thread.
 pub trait Receipts: Send + Sync + 'static {
-    fn delivered(&self, ticket: usize);
+    /// `at` is its partition and offset.
+    fn delivered(&self, ticket: usize, at: (i32, i64));
     fn lost(&self, ticket: usize, why: &KafkaError);
 }
 
@@ -145,7 +146,7 @@ impl<R: Receipts> ProducerContext for Context<R> {
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
         match result {
-            Ok(_) => self.0.delivered(ticket),
+            Ok(message) => self.0.delivered(ticket, (message.partition(), message.offset())),
             Err((error, _)) => self.0.lost(ticket, error),
         }
     }

@@ -109,7 +109,7 @@ impl Lost {
 }
 
 impl Receipts for Lost {
-    fn delivered(&self, _ticket: usize) {}
+    fn delivered(&self, _ticket: usize, _at: (i32, i64)) {}
 
     fn lost(&self, ticket: usize, why: &KafkaError) {
         let mut losses = self.losses();

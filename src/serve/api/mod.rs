@@ -2,6 +2,7 @@
 //!
 //! Invariant: an answer is made from one view, so that its numbers fit each other.
 
+mod actor;
 mod influencer;
 mod ranking;
 mod segments;
@@ -10,12 +11,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{delete, get};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+pub use self::actor::{Erase, EraseRefused};
 use super::problem::Problem;
 use super::routes::Shared;
 use crate::model::SegmentStandings;
@@ -25,6 +27,7 @@ pub(super) const STATUS: &str = "/api/v1/status";
 pub(super) const SEGMENTS: &str = "/api/v1/segments";
 pub(super) const RANKING: &str = "/api/v1/segments/{segment}/ranking";
 pub(super) const INFLUENCER: &str = "/api/v1/segments/{segment}/influencers/{influencer}";
+pub(super) const ACTOR: &str = "/api/v1/actors/{actor}";
 pub(super) const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// Answers that are smaller are not worth compressing.
@@ -36,6 +39,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route(SEGMENTS, get(segments::segments))
         .route(RANKING, get(ranking::ranking))
         .route(INFLUENCER, get(influencer::influencer))
+        .route(ACTOR, delete(actor::erase))
         .route(OPENAPI, get(openapi))
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM_BYTES)))
 }

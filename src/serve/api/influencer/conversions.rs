@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::Subject;
-use super::parts::{Input, Part};
+use super::parts::{Contribution, Input};
 use super::words::{chance, many, names, percent, span, times};
 use crate::model::{Lift, RateRatio, Standing, Test};
 
@@ -51,13 +51,13 @@ pub(super) struct Attribution {
     explanation: String,
 }
 
-pub(super) fn part(subject: &Subject<'_>) -> Part {
+pub(super) fn part(subject: &Subject<'_>) -> Contribution {
     let (standing, half) = (subject.standing, subject.half.convert);
     let conversions = subject.segment.conversions as f64 + subject.params.pseudo_audience;
     let share = standing.proven_conversions / conversions;
     let max = subject.params.points.convert;
     let points = format!("{:.2} of {max} points.", standing.convert_points);
-    Part {
+    Contribution {
         part: "convert",
         points: standing.convert_points,
         max_points: max,

@@ -13,7 +13,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use self::conversions::{Attribution, Discovery};
-use self::parts::{Fans, Part};
+use self::parts::{Contribution, Fans};
 use super::{Head, json_of, segment_of, serialized};
 use crate::model::{HalfSaturation, Params, SegmentStandings, Standing};
 use crate::serve::problem::Problem;
@@ -30,9 +30,9 @@ struct Explained<'a> {
     #[serde(flatten)]
     standing: &'a Standing,
     /// They add up to the score.
-    parts: [Part; 3],
+    parts: [Contribution; 3],
     /// Beside the score, never in it.
-    popularity_evidence: Part,
+    popularity_evidence: Contribution,
     discovery: Discovery,
     attribution: Attribution,
     fans: Fans,

@@ -6,7 +6,7 @@ use super::Subject;
 use super::words::percent;
 
 #[derive(Serialize)]
-pub(super) struct Part {
+pub(super) struct Contribution {
     pub(super) part: &'static str,
     pub(super) points: f64,
     pub(super) max_points: f64,
@@ -30,7 +30,7 @@ pub(super) struct Fans {
     explanation: String,
 }
 
-pub(super) fn amplify(subject: &Subject<'_>) -> Part {
+pub(super) fn amplify(subject: &Subject<'_>) -> Contribution {
     let standing = subject.standing;
     let (max, half) = (subject.params.points.amplify, subject.half.amplify);
     let share = standing.amplify_share;
@@ -42,7 +42,7 @@ pub(super) fn amplify(subject: &Subject<'_>) -> Part {
         percent(half),
         standing.amplify_points,
     );
-    Part {
+    Contribution {
         part: "amplify",
         points: standing.amplify_points,
         max_points: max,
@@ -51,7 +51,7 @@ pub(super) fn amplify(subject: &Subject<'_>) -> Part {
     }
 }
 
-pub(super) fn relate(subject: &Subject<'_>) -> Part {
+pub(super) fn relate(subject: &Subject<'_>) -> Contribution {
     let standing = subject.standing;
     let max = subject.params.points.relate;
     let (name, outbound) = (&standing.influencer, standing.outbound);
@@ -70,7 +70,7 @@ pub(super) fn relate(subject: &Subject<'_>) -> Part {
             percent(standing.relate_share),
         )
     };
-    Part {
+    Contribution {
         part: "relate",
         points: standing.relate_points,
         max_points: max,
@@ -82,7 +82,7 @@ pub(super) fn relate(subject: &Subject<'_>) -> Part {
     }
 }
 
-pub(super) fn popularity(subject: &Subject<'_>) -> Part {
+pub(super) fn popularity(subject: &Subject<'_>) -> Contribution {
     let (standing, half) = (subject.standing, subject.half.popularity);
     let saturation = standing.popularity / 100.0;
     // What the index was made from is not kept, and follows from it.
@@ -92,7 +92,7 @@ pub(super) fn popularity(subject: &Subject<'_>) -> Part {
          of {:.1} of 100. It is not part of influence.",
         standing.followers_gained, standing.influencer, standing.popularity,
     );
-    Part {
+    Contribution {
         part: "popularity",
         points: standing.popularity,
         max_points: 100.0,
