@@ -27,6 +27,7 @@ pub(super) fn tell(random: ChaCha8Rng, params: &Params, made: Made) -> Vec<Event
         story.now = story.next_moment();
         story.go_on();
     }
+    story.end();
     story.arriving()
 }
 
@@ -70,6 +71,48 @@ impl<'a> Story<'a> {
             96..99 => self.err(&actor),
             _ => self.add("post", &actor),
         }
+    }
+
+    /// Ends at the edge of something, within a millisecond.
+    fn end(&mut self) {
+        let (actor, beside) = (self.actor(), self.random.random_range(-1..2));
+        let (bucket, grace) = (self.params.bucket_ms, self.params.grace_ms);
+        match self.random.random_range(0..8) {
+            // A sale is just settled, or is not yet, perhaps when its buyer is erased.
+            0..3 => {
+                self.sale(&actor);
+                self.now = (self.now + grace + beside).max(self.now);
+                if self.made == Made::Erased {
+                    self.erase(&actor)
+                } else {
+                    self.add("post", "clock")
+                }
+            }
+            // A bucket is just closed, or is not yet.
+            3..5 => {
+                let edge = (self.now.div_euclid(bucket) + 1) * bucket;
+                self.now = (edge + grace + beside).max(self.now);
+                self.add("post", "clock");
+            }
+            // A sale that has just left the evidence is given back.
+            5..7 => self.give_back_late(),
+            _ => {}
+        }
+    }
+
+    fn give_back_late(&mut self) {
+        let (bucket, grace) = (self.params.bucket_ms, self.params.grace_ms);
+        let left_ms = |sale: &Event| {
+            let left = self.params.bucket(sale.time) + self.params.evidence_buckets + 1;
+            left * bucket + grace
+        };
+        let due = |e: &&Event| e.kind == "conversion" && e.id.is_some() && left_ms(e) > self.now;
+        let Some(sale) = self.events.iter().find(due).cloned() else { return };
+        self.now = (left_ms(&sale) + self.one_of(&[0, 0, 1, -bucket, -1])).max(self.now);
+        self.add("refund", &sale.actor);
+        self.last().refers = sale.id;
+        self.now += grace;
+        self.add("post", "clock");
     }
 
     pub(super) fn add(&mut self, kind: &str, actor: &str) {
