@@ -101,17 +101,15 @@ fn everything_is_in_its_range_where_much_is_sold() {
 /// 14: streams in which there is nothing, or nothing else, to compare sales with.
 #[test]
 fn sales_that_say_nothing() {
-    let everyday = |who: &[(&str, &str, Option<&str>)]| -> Vec<Event> {
-        let times = (0..58).flat_map(|day| (0..who.len() as i64).map(move |n| (day, n)));
-        let event = |(day, n): (i64, i64)| {
-            let (kind, actor, target) = who[n as usize];
-            Event {
-                kind: kind.to_owned(),
-                time: START + day * 86_400_000 + n,
-                actor: actor.to_owned(),
-                target: target.map(str::to_owned),
-                ..Event::default()
-            }
+    type Does = (&'static str, &'static str, Option<&'static str>);
+    let everyday = |who: &[Does]| -> Vec<Event> {
+        let times = (0..58).flat_map(|day| (0..).zip(who).map(move |(n, does)| (day, n, does)));
+        let event = |(day, n, (kind, actor, target)): (i64, i64, &Does)| Event {
+            kind: (*kind).to_owned(),
+            time: START + day * 86_400_000 + n,
+            actor: (*actor).to_owned(),
+            target: target.map(str::to_owned),
+            ..Event::default()
         };
         times.map(event).collect()
     };
