@@ -128,6 +128,13 @@ const STATE: Section = Section {
             &[],
             "Shards not yet read to the end of their partition.",
         ),
+        &family(
+            Kind::Histogram,
+            "sillage_lift_computation_seconds",
+            &[],
+            "Time to compute the lifts of all segments when a bucket has closed.",
+        ),
+        &counter("sillage_refunds_unmatched_total", &[], "Refunds of a sale that is not known."),
     ],
 };
 
@@ -159,6 +166,7 @@ mod tests {
     use super::*;
     use crate::app::owner;
     use crate::app::pulse::Pulse;
+    use crate::app::witness::{Desk, Witness};
     use crate::config::ViewClock;
     use crate::ingest::{dead_letter, kafka};
     use crate::model::Params;
@@ -176,6 +184,8 @@ mod tests {
         kafka::Metrics::register(&registry, &topics).unwrap();
         let config = dead_letter::Config::default();
         let book = std::sync::Arc::new(ScoreBook::new(&Params::default()));
+        let (desk, params) = (Desk::default(), Params::default());
+        Witness::start(desk, &params, std::sync::Arc::clone(&book), &registry).unwrap();
         Pulse::new(book, Views::default(), ViewClock::Log, &registry, 1).unwrap();
         drop(dead_letter::DeadLetters::start(&config, None, &registry).unwrap());
         registry

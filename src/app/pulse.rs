@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
 
 use super::owner::{Cut, Owners};
@@ -50,6 +50,7 @@ struct Metrics {
     state_entries: GaugeVec,
     state_bytes: GaugeVec,
     state_evictions: IntCounterVec,
+    unmatched_refunds: IntCounter,
     shards_restoring: IntGauge,
 }
 
@@ -195,6 +196,13 @@ impl Metrics {
                     &["store", "reason"],
                 )?,
             )?,
+            unmatched_refunds: registered(
+                registry,
+                IntCounter::new(
+                    "sillage_refunds_unmatched_total",
+                    "Refunds of a sale that is not known.",
+                )?,
+            )?,
             shards_restoring: registered(
                 registry,
                 IntGauge::new(
@@ -206,12 +214,14 @@ impl Metrics {
     }
 
     fn usage(&self, cuts: &[Cut]) {
+        // A shard that was revoked takes its count along.
+        let unmatched: u64 = cuts.iter().map(|cut| cut.unmatched_refunds).sum();
+        self.unmatched_refunds.inc_by(unmatched.saturating_sub(self.unmatched_refunds.get()));
         let usage = Beat { cuts: cuts.to_vec(), restoring: 0 }.usage();
         for (name, store) in stores(&usage) {
             self.state_entries.with_label_values(&[name]).set(store.len as f64);
             self.state_bytes.with_label_values(&[name]).set(store.bytes as f64);
             let evictions = self.state_evictions.with_label_values(&[name, "memory"]);
-            // A shard that was revoked takes its count along.
             evictions.inc_by(store.evicted.saturating_sub(evictions.get()));
         }
     }

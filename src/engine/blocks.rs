@@ -4,7 +4,7 @@
 
 use super::entry::{Entry, Key};
 use super::pool::{Block, Pool};
-use super::prefetch::prefetch;
+use super::prefetch::{prefetch, prefetch_whole};
 
 pub(super) use super::pool::MAX_LEN as MAX_ENTRIES;
 
@@ -46,7 +46,7 @@ impl Blocks {
     /// Asks for the entry of `key`, and gives where in the block it lies.
     pub(super) fn prefetch(&self, block: Block, key: Key) -> Option<u16> {
         let at = self.find(block, key, None)?;
-        prefetch(self.entry(block, at));
+        prefetch_whole(self.entry(block, at));
         Some(at)
     }
 

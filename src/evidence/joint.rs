@@ -74,11 +74,8 @@ impl<T: Times> Strata<T> {
         for items in items.chunks(AHEAD) {
             times.fetch(items);
             for item in items {
-                let (inside, outside) = times.split(item, own);
-                // An account that the whole stratum is exposed to has no other side.
-                if outside > 0.0 {
-                    sums.add(item.converted, (inside, outside));
-                }
+                // An account that a whole stratum is exposed to has no other side and adds nothing.
+                sums.add(item.converted, times.split(item, own));
             }
         }
     }

@@ -75,7 +75,7 @@ impl<'a> Crowd<'a> {
         }
         self.at(day);
         match self.story.random.random_range(0..300) {
-            0..8 => self.story.give_back(actor),
+            0..8 => self.story.give_back(&actor),
             8..9 => self.introduce(&actor),
             9 => self.story.erase(&actor),
             _ => {}

@@ -27,6 +27,7 @@ pub(super) fn tell(random: ChaCha8Rng, params: &Params, made: Made) -> Vec<Event
         story.now = story.next_moment();
         story.go_on();
     }
+    story.end();
     story.arriving()
 }
 
@@ -59,17 +60,59 @@ impl<'a> Story<'a> {
     fn go_on(&mut self) {
         let actor = self.actor();
         match self.random.random_range(0..100) {
-            0..46 => self.act(actor),
-            46..58 => self.sell(actor),
-            58..68 => self.give_back(actor),
-            68..76 => self.follow(actor),
-            76..81 => self.introduce(actor),
-            81..86 => self.touch_many(actor),
+            0..46 => self.act(&actor),
+            46..58 => self.sell(&actor),
+            58..68 => self.give_back(&actor),
+            68..76 => self.follow(&actor),
+            76..81 => self.introduce(&actor),
+            81..86 => self.touch_many(&actor),
             86..91 if self.made == Made::Erased => self.erase(&actor),
             91..96 => self.repeat(),
             96..99 => self.err(&actor),
             _ => self.add("post", &actor),
         }
+    }
+
+    /// Ends at the edge of something, within a millisecond.
+    fn end(&mut self) {
+        let (actor, beside) = (self.actor(), self.random.random_range(-1..2));
+        let (bucket, grace) = (self.params.bucket_ms, self.params.grace_ms);
+        match self.random.random_range(0..8) {
+            // A sale is just settled, or is not yet, perhaps when its buyer is erased.
+            0..3 => {
+                self.sale(&actor);
+                self.now = (self.now + grace + beside).max(self.now);
+                if self.made == Made::Erased {
+                    self.erase(&actor)
+                } else {
+                    self.add("post", "clock")
+                }
+            }
+            // A bucket is just closed, or is not yet.
+            3..5 => {
+                let edge = (self.now.div_euclid(bucket) + 1) * bucket;
+                self.now = (edge + grace + beside).max(self.now);
+                self.add("post", "clock");
+            }
+            // A sale that has just left the evidence is given back.
+            5..7 => self.give_back_late(),
+            _ => {}
+        }
+    }
+
+    fn give_back_late(&mut self) {
+        let (bucket, grace) = (self.params.bucket_ms, self.params.grace_ms);
+        let left_ms = |sale: &Event| {
+            let left = self.params.bucket(sale.time) + self.params.evidence_buckets + 1;
+            left * bucket + grace
+        };
+        let due = |e: &&Event| e.kind == "conversion" && e.id.is_some() && left_ms(e) > self.now;
+        let Some(sale) = self.events.iter().find(due).cloned() else { return };
+        self.now = (left_ms(&sale) + self.one_of(&[0, 0, 1, -bucket, -1])).max(self.now);
+        self.add("refund", &sale.actor);
+        self.last().refers = sale.id;
+        self.now += grace;
+        self.add("post", "clock");
     }
 
     pub(super) fn add(&mut self, kind: &str, actor: &str) {
@@ -106,18 +149,18 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn act(&mut self, actor: String) {
+    fn act(&mut self, actor: &str) {
         let kinds =
             ["retweet", "retweet", "quote", "share", "click", "reply", "mention", "like", "view"];
-        let (kind, target) = (self.one_of(&kinds), self.target(&actor));
-        self.add(kind, &actor);
+        let (kind, target) = (self.one_of(&kinds), self.target(actor));
+        self.add(kind, actor);
         self.last().target = Some(target).filter(|target| *target != actor);
         self.list_segments(2);
     }
 
     /// A sale, and sometimes touches right at it and right after.
-    fn sell(&mut self, actor: String) {
-        self.sale(&actor);
+    fn sell(&mut self, actor: &str) {
+        self.sale(actor);
         self.list_segments(1);
         if self.random.random_ratio(1, 4) {
             self.now += self.random.random_range(0..2);
@@ -150,11 +193,11 @@ impl<'a> Story<'a> {
     }
 
     /// A refund, of a sale or of nothing in particular, sometimes exactly the window later.
-    pub(super) fn give_back(&mut self, actor: String) {
+    pub(super) fn give_back(&mut self, actor: &str) {
         let recent = self.events.iter().rev().filter(|e| e.kind == "conversion").take(12);
         let sales: Vec<Event> = recent.cloned().collect();
         let sale = sales.choose(&mut self.random).cloned();
-        let buyer = sale.as_ref().map_or(actor.clone(), |sale| sale.actor.clone());
+        let buyer = sale.as_ref().map_or_else(|| actor.to_owned(), |sale| sale.actor.clone());
         if let Some(sale) = sale.as_ref().filter(|_| self.random.random_ratio(1, 4)) {
             let end = sale.time + self.params.refund_window_ms + self.random.random_range(0..2);
             // Not over a silence that would end runs where that is not wanted.
@@ -163,7 +206,7 @@ impl<'a> Story<'a> {
             }
         }
         let other = self.random.random_ratio(1, 8);
-        self.add("refund", if other { &actor } else { &buyer });
+        self.add("refund", if other { actor } else { &buyer });
         let (value, currency) = (self.value(), self.currency());
         let (refers, declared) = (self.random.random_range(0..10), self.random.random_range(0..8));
         let refund = self.last();
@@ -186,24 +229,24 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn follow(&mut self, actor: String) {
-        let (kind, target) = (self.one_of(&["follow", "follow", "unfollow"]), self.target(&actor));
-        self.add(kind, &actor);
+    fn follow(&mut self, actor: &str) {
+        let (kind, target) = (self.one_of(&["follow", "follow", "unfollow"]), self.target(actor));
+        self.add(kind, actor);
         self.last().target = Some(target).filter(|target| *target != actor);
         self.list_segments(3);
     }
 
-    fn introduce(&mut self, actor: String) {
-        self.add("profile", &actor);
+    fn introduce(&mut self, actor: &str) {
+        self.add("profile", actor);
         self.list_segments(9);
     }
 
     /// Acts on many accounts, several at one time, then a sale at an edge of the look-back.
-    fn touch_many(&mut self, actor: String) {
+    fn touch_many(&mut self, actor: &str) {
         let first = self.now;
         for number in 0..self.random.random_range(2..22) {
             let kind = self.one_of(&TOUCHES);
-            self.add(kind, &actor);
+            self.add(kind, actor);
             self.last().target = Some(format!("many{number}"));
             if self.random.random_ratio(1, 6) {
                 let kind = self.one_of(&TOUCHES);
@@ -228,7 +271,7 @@ impl<'a> Story<'a> {
     fn can_be_erased(&self, actor: &str) -> bool {
         let bucket = |event: &Event| self.params.bucket(event.time);
         let own = || self.events.iter().filter(|e| e.actor == actor);
-        let erased = own().filter(|e| e.kind == "erase").last();
+        let erased = own().rfind(|e| e.kind == "erase");
         // What happened just before an erase may arrive after it.
         let since = erased.map(|erase| bucket(erase) - 1).or_else(|| own().map(bucket).min());
         let now = self.params.bucket(self.now);

@@ -5,7 +5,7 @@ use sillage::model::{Evidence, Histories, Lift, Params};
 
 use crate::compare::differences;
 use crate::definition;
-use crate::world::World;
+use crate::world::{Person, World};
 
 /// What a world must show for the comparison to mean something.
 #[derive(Debug, Default)]
@@ -17,8 +17,11 @@ struct Seen {
 }
 
 fn check(world: &World, at_least: &Seen) {
-    let people = world.people();
-    let histories = world.histories(&people, 2);
+    check_people(world, &world.people(), at_least);
+}
+
+fn check_people(world: &World, people: &[Person], at_least: &Seen) {
+    let histories = world.histories(people, 2);
     let shards: Vec<&Histories> = histories.iter().collect();
     let expected = definition::evidence(&world.params, &shards);
     let found = evidence(&world.params, &shards);
@@ -68,8 +71,6 @@ fn constants_other_than_the_defaults() {
         params(|p| (p.evidence_buckets, p.level_buckets) = (30, 31)),
         params(|p| p.evidence_buckets = 20),
         params(|p| p.half_life_ms *= 9),
-        // Units halve in 7 buckets, but for the last bit: levels are passed from below.
-        params(|p| (p.half_life_ms, p.exponent) = (10 * p.bucket_ms, 0.7)),
         params(|p| (p.bucket_ms, p.lookback_ms, p.exponent) = (3_600_000, 1, 0.8)),
         params(|p| p.pace_conversions = 0.01),
         params(|p| p.joint_passes = 1),
@@ -80,6 +81,23 @@ fn constants_other_than_the_defaults() {
     for (seed, params) in (0..).zip(cases) {
         let world = World { params, seed, ..World::default() };
         check(&world, &Seen { established: 1, discovered: 1, tested: 2, ..Seen::default() });
+    }
+}
+
+#[test]
+fn accounts_with_just_enough_conversions() {
+    let world = World { seed: 1, ..World::default() };
+    let histories = world.histories(&world.people(), 1);
+    let table = evidence(&world.params, &[&histories[0]]);
+    let lifts = table.segments["north"].influencers.values();
+    let established: Vec<_> = lifts.filter(|lift| lift.entangled_with.is_some()).collect();
+    assert!(established.len() >= 2);
+    for lift in established {
+        for more in [0.0, 1.0] {
+            let min_conversions = lift.exposed_conversions as f64 + more;
+            let params = Params { min_conversions, ..Params::default() };
+            check(&World { params, ..world.clone() }, &Seen::default());
+        }
     }
 }
 
@@ -135,23 +153,10 @@ fn people_who_act_on_everybody() {
 }
 
 #[test]
-fn products_that_meet_the_limits() {
-    // Somebody exposed to all is expected to convert 10^100 times as often, and more.
-    let world = World {
-        effects: vec![8.0; 150],
-        people: 3_000,
-        fans: 0.02,
-        acts: 0.08,
-        crowd: (2, 0.55),
-        conversions: 0.02,
-        ..World::default()
-    };
-    check(&world, &Seen { established: 120, ..Seen::default() });
-}
-
-#[test]
-fn effects_beyond_what_sparse_strata_hold() {
-    let params = Params { pace_conversions: 0.001, ..Params::default() };
-    let world = World { params, quiet: 0b11 << 10 | 0b11 << 20, fans: 0.5, ..World::default() };
-    check(&world, &Seen { established: 2, ..Seen::default() });
+fn effects_so_extreme_that_products_meet_the_limits() {
+    for seed in 0..4 {
+        let world = World::extreme(seed);
+        let seen = Seen { established: 20, ..Seen::default() };
+        check_people(&world, &world.extreme_people(), &seen);
+    }
 }

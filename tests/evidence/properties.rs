@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sillage::evidence::evidence;
-use sillage::model::{Evidence, Histories, Lift, Params, SegmentHistories};
+use sillage::model::{Evidence, Histories, Lift, Params, SegmentEvidence, SegmentHistories};
 
 use crate::compare::differences;
 use crate::world::{Person, World};
@@ -26,21 +26,21 @@ fn assert_equal(one: &Evidence, other: &Evidence, of: &str) {
     }
 }
 
-fn worlds() -> [World; 3] {
+fn worlds() -> [(World, Vec<Person>); 3] {
     let effects: Vec<f64> = (0..40).map(|n| [1.0, 3.0, 0.5][n % 3]).collect();
     let crowded = World { effects, people: 150, fans: 0.4, crowd: (5, 0.3), ..World::default() };
     let two = World { segments: vec!["north", "south"], twin: Some(0.95), ..World::default() };
-    let params = Params { pace_conversions: 0.001, ..Params::default() };
-    let quiet = World { params, quiet: 0b11 << 10 | 0b11 << 20, fans: 0.5, ..World::default() };
-    [crowded, two, quiet]
+    let extreme = World::extreme(1);
+    let extreme_people = extreme.extreme_people();
+    let [of_crowded, of_two] = [crowded.people(), two.people()];
+    [(crowded, of_crowded), (two, of_two), (extreme, extreme_people)]
 }
 
 #[test]
 fn any_spread_over_shards_gives_the_same_bits() {
-    for world in worlds() {
-        let people = world.people();
+    for (world, people) in worlds() {
         let whole = table(&world, &people, 1);
-        let lifts = whole.segments.values().flat_map(|segment| segment.influencers.values());
+        let lifts = whole.segments.values().flat_map(lifts);
         assert!(lifts.filter(|lift| lift.entangled_with.is_some()).count() >= 2);
         for shards in [2, 3, 7, 64] {
             assert_equal(&whole, &table(&world, &people, shards), &format!("{shards} shards"));
@@ -50,8 +50,7 @@ fn any_spread_over_shards_gives_the_same_bits() {
 
 #[test]
 fn other_keys_of_people_change_nothing() {
-    for world in worlds() {
-        let mut people = world.people();
+    for (world, mut people) in worlds() {
         let before = table(&world, &people, 2);
         for person in &mut people {
             person.key = person.key.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bd1;
@@ -75,10 +74,9 @@ fn a_segment_says_nothing_of_another() {
 
 #[test]
 fn what_is_older_than_needed_changes_nothing() {
-    for world in worlds() {
+    for (world, mut people) in worlds() {
         let (window, level) = (world.params.evidence_buckets, world.params.level_buckets);
         let exposure = world.params.exposure_buckets;
-        let mut people = world.people();
         // Without a conversion in the window a person is not in the table.
         let recent = |person: &Person| person.converted << (64 - window) != 0;
         let before = table(&world, &people, 1);
@@ -98,8 +96,7 @@ fn what_is_older_than_needed_changes_nothing() {
 
 #[test]
 fn people_without_a_conversion_in_the_window_are_skipped() {
-    for world in worlds() {
-        let people = world.people();
+    for (world, people) in worlds() {
         let mut histories = world.histories(&people, 2);
         let before = of(&world.params, &histories);
         let mask = (1 << world.params.evidence_buckets) - 1;
@@ -148,20 +145,26 @@ fn split_acts(segment: &mut SegmentHistories) {
 #[test]
 fn every_number_is_finite() {
     let small = World { people: 9, conversions: 0.3, ..World::default() };
-    let mut all = Vec::from(worlds());
+    let mut tables: Vec<_> =
+        worlds().iter().map(|(world, people)| table(world, people, 1)).collect();
     for seed in 0..30 {
-        all.push(World { seed, ..small.clone() });
-        all.push(World { seed, effects: vec![9.0], acts: 0.9, ..small.clone() });
-    }
-    let mut ratios = 0;
-    for world in all {
-        let table = table(&world, &world.people(), 1);
-        for lift in table.segments.values().flat_map(|segment| segment.influencers.values()) {
-            assert!(numbers(lift).iter().all(|number| number.is_finite()), "{lift:?}");
-            ratios += usize::from(lift.ratio.is_some());
+        for world in [
+            World { seed, ..small.clone() },
+            World { seed, effects: vec![9.0], acts: 0.9, ..small.clone() },
+        ] {
+            tables.push(table(&world, &world.people(), 1));
         }
     }
+    let mut ratios = 0;
+    for lift in tables.iter().flat_map(|table| table.segments.values()).flat_map(lifts) {
+        assert!(numbers(lift).iter().all(|number| number.is_finite()), "{lift:?}");
+        ratios += usize::from(lift.ratio.is_some());
+    }
     assert!(ratios > 200, "{ratios}");
+}
+
+fn lifts(segment: &SegmentEvidence) -> impl Iterator<Item = &Lift> {
+    segment.influencers.values()
 }
 
 fn numbers(lift: &Lift) -> Vec<f64> {

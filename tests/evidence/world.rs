@@ -7,6 +7,11 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sillage::model::{AccountKey, Acted, HISTORY, Histories, History, Params, SegmentHistories};
 
+/// Quiet times of an extreme world, others, and its accounts with an extreme effect.
+const QUIET: u64 = 0b111 << 20;
+const LATER: u64 = 0b111 << 10;
+const EXTREME: usize = 24;
+
 /// Who there is, and what moves them.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
@@ -25,9 +30,10 @@ pub(crate) struct World {
     pub crowd: (usize, f64),
     /// The second influencer is acted on with the first only, and so often.
     pub twin: Option<f64>,
-    /// Buckets in which a crowd of others is exposed and buys nothing; the first influencer is
-    /// acted on only just before.
-    pub quiet: u64,
+    /// Buckets counted as if a crowd was exposed and nobody bought anything, so that their pace is
+    /// next to nothing, and how many of the influencers are acted on only just before them, each
+    /// by fans of its own.
+    pub quiet: (u64, usize),
 }
 
 impl Default for World {
@@ -43,7 +49,7 @@ impl Default for World {
             conversions: 0.04,
             crowd: (0, 0.0),
             twin: None,
-            quiet: 0,
+            quiet: (0, 0),
         }
     }
 }
@@ -60,6 +66,21 @@ pub(crate) struct Person {
 }
 
 impl World {
+    /// Accounts with effects of a million and more.
+    pub(crate) fn extreme(seed: u64) -> Self {
+        Self {
+            params: Params { pace_conversions: 0.001, ..Params::default() },
+            seed,
+            people: 1_500,
+            effects: (0..EXTREME + 6).map(|n| if n < EXTREME { 3.0 } else { 1.0 }).collect(),
+            fans: 0.5,
+            acts: 0.3,
+            conversions: 0.1,
+            quiet: (QUIET, EXTREME),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn people(&self) -> Vec<Person> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let one = |place: usize, segment: usize, random: &mut ChaCha8Rng| {
@@ -71,6 +92,28 @@ impl World {
             .collect()
     }
 
+    /// People of an extreme world, some of whom act on all accounts with an extreme effect before
+    /// the quiet time, on all but two of them at another time, and convert in the quiet one: what
+    /// that says of the two depends on what the limits leave of the product of the others.
+    pub(crate) fn extreme_people(&self) -> Vec<Person> {
+        let mut people = self.people();
+        for person in people.iter_mut().take(3) {
+            person.quarters = [0; HISTORY];
+            for age in ages(before(QUIET) | before(LATER)) {
+                person.quarters[age] = 12;
+            }
+            person.converted = QUIET;
+            for (influencer, acts) in person.acts.iter_mut().enumerate() {
+                *acts = match EXTREME - influencer.min(EXTREME) {
+                    0 => 0,
+                    1 | 2 => before(QUIET),
+                    _ => before(QUIET) | before(LATER),
+                };
+            }
+        }
+        people
+    }
+
     fn person(&self, segment: usize, everybody: bool, random: &mut ChaCha8Rng) -> Person {
         let mut person = Person {
             key: random.random(),
@@ -79,14 +122,19 @@ impl World {
             acts: vec![0; self.effects.len()],
             converted: 0,
         };
-        let fan: Vec<bool> =
-            self.effects.iter().map(|_| everybody || random.random_bool(self.fans)).collect();
+        let fan: Vec<bool> = (0..self.effects.len())
+            .map(|influencer| match self.quiet.1 {
+                accounts if influencer < accounts => person.key as usize % accounts == influencer,
+                _ => random.random_bool(self.fans),
+            })
+            .map(|is_fan| everybody || is_fan)
+            .collect();
         let propensity = self.conversions * 2.0 * random.random::<f64>();
         let exposure = self.params.exposure_buckets as usize;
         for age in (0..HISTORY).rev() {
-            let before =
+            let acted =
                 |acts: &u64| (1..=exposure).any(|k| age + k < 64 && acts >> (age + k) & 1 == 1);
-            let exposed = self.effects.iter().zip(&person.acts).filter(|(_, acts)| before(acts));
+            let exposed = self.effects.iter().zip(&person.acts).filter(|(_, acts)| acted(acts));
             let rate: f64 = propensity * exposed.map(|(effect, _)| effect).product::<f64>();
             person.converted |= u64::from(random.random_bool(rate.min(0.7))) << age;
             for (influencer, is_fan) in fan.iter().enumerate() {
@@ -95,8 +143,8 @@ impl World {
                     Some(often) => person.acts[0] >> age & 1 == 1 && random.random_bool(often),
                     None => *is_fan && random.random_bool(often),
                 };
-                let acts =
-                    acts && (influencer > 0 || self.quiet == 0 || self.quiet << 1 >> age & 1 == 1);
+                let (quiet, accounts) = self.quiet;
+                let acts = acts && (influencer >= accounts || before(quiet) >> age & 1 == 1);
                 if acts {
                     person.acts[influencer] |= 1 << age;
                     let weight = random.random_range(1..=6_u8);
@@ -151,7 +199,6 @@ impl World {
                 let exposed = (1..=exposure).any(|k| age + k < 64 && any >> (age + k) & 1 == 1);
                 let converted = person.converted >> age & 1 == 1;
                 segment.exposed[age] += u32::from(exposed);
-                segment.exposed[age] += (self.quiet >> age & 1) as u32 * 1_000_000;
                 segment.exposed_converted[age] += u32::from(exposed && converted);
                 segment.converted[age] += u32::from(converted);
             }
@@ -159,8 +206,21 @@ impl World {
                 segment.push(person, numbers);
             }
         }
+        let crowd = 1_000 * people.len() as u32;
+        for age in ages(self.quiet.0) {
+            (segment.exposed[age], segment.exposed_converted[age]) = (crowd, 0);
+        }
         segment
     }
+}
+
+/// The buckets just before stretches of buckets.
+fn before(stretches: u64) -> u64 {
+    stretches << 1 & !stretches
+}
+
+fn ages(mask: u64) -> impl Iterator<Item = usize> {
+    (0..HISTORY).filter(move |age| mask >> age & 1 == 1)
 }
 
 trait Push {

@@ -163,10 +163,10 @@ fn discover(lifts: &mut BTreeMap<&str, Lift<'_>>, params: &Params) {
     tested.sort_by(|a, b| a.0.total_cmp(&b.0));
     let rate = |place: usize| place as f64 * params.false_discovery_rate / seen.len() as f64;
     let passes = |(at, (chance, _)): (usize, &(f64, &mut Lift<'_>))| *chance <= rate(at + 1);
-    let passed = tested.iter().enumerate().filter(|(at, one)| passes((*at, *one))).last();
-    let passed = passed.map_or(0, |(at, _)| at + 1);
+    let discovered = tested.iter().enumerate().rfind(|(at, one)| passes((*at, *one)));
+    let discovered = discovered.map_or(0, |(at, _)| at + 1);
     for (at, (chance, lift)) in tested.into_iter().enumerate() {
-        lift.is_discovered = at < passed;
+        lift.is_discovered = at < discovered;
         lift.test = Some(Test { chance, tested: seen.len() });
     }
 }

@@ -22,6 +22,7 @@ mod streams;
 
 mod adversity;
 mod agreement;
+mod closing;
 mod credit;
 mod erasure;
 mod fixtures;

@@ -102,9 +102,9 @@ fn everything_is_in_its_range_where_much_is_sold() {
 #[test]
 fn sales_that_say_nothing() {
     let everyday = |who: &[(&str, &str, Option<&str>)]| -> Vec<Event> {
-        let times = (0..58).flat_map(|day| (0..who.len() as i64).map(move |n| (day, n)));
-        let event = |(day, n): (i64, i64)| {
-            let (kind, actor, target) = who[n as usize];
+        let times = (0..58_i64).flat_map(|day| (0..).zip(who).map(move |(n, one)| (day, n, one)));
+        let event = |(day, n, one): (i64, i64, &(&str, &str, Option<&str>))| {
+            let (kind, actor, target) = *one;
             Event {
                 kind: kind.to_owned(),
                 time: START + day * 86_400_000 + n,

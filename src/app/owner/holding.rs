@@ -109,6 +109,7 @@ impl Holding {
             caught_up,
             fetched_since: self.fetched_since.take(),
             usage: self.shard.usage(),
+            unmatched_refunds: self.shard.unmatched_refunds(),
         }
     }
 

@@ -75,6 +75,8 @@ pub struct Cut {
     /// When the oldest record was fetched that the publication before this did not have.
     pub fetched_since: Option<Instant>,
     pub usage: Usage,
+    /// Refunds of a sale that is not known, ever.
+    pub unmatched_refunds: u64,
 }
 
 /// Why a thread cannot go on.
