@@ -28,6 +28,7 @@ pub struct Knobs {
     pub wave: f64,
     pub spam: f64,
     pub thanks: f64,
+    pub brand: f64,
     pub idol: f64,
     pub flash: f64,
 }
@@ -54,7 +55,7 @@ macro_rules! knobs {
 }
 
 /// All knobs, in the order in which they are told of.
-pub const KNOBS: [Knob; 20] = knobs! {
+pub const KNOBS: [Knob; 21] = knobs! {
     size 0.001..1.0 "part of the people asked for that there are";
     purchases 0.0..10.0 "factor on how often everybody buys";
     homophily 1.0..5.0 "factor on how often those buy who love the account of those who buy";
@@ -73,6 +74,7 @@ pub const KNOBS: [Knob; 20] = knobs! {
     wave 0.0..10.0 "followers for each person that the celebrity buys within two days";
     spam 0.0..100_000.0 "replies a day of a spammer";
     thanks 0.0..1.0 "chance of an act on each favourite the day after a purchase";
+    brand 0.0..0.5 "reach of an account, times 3, that is acted on by those who just bought";
     idol 0.0..0.5 "reach of an account, times 3, whose fans act on it every day";
     flash 0.0..0.5 "reach of an account, times 3, that works within the day only";
 };
@@ -98,6 +100,7 @@ impl Default for Knobs {
             wave: 0.0,
             spam: 0.0,
             thanks: 0.0,
+            brand: 0.0,
             idol: 0.0,
             flash: 0.0,
         }

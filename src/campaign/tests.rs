@@ -201,6 +201,13 @@ fn designs_do_what_they_say() {
 
     let thanks = world(knobs("thanks"));
     assert!(thanks.len() > plain.len());
+    let sales = thanks.iter().filter(|e| e.kind == Kind::Conversion);
+    let bought: BTreeSet<_> = sales.map(|e| (e.actor.as_ref(), day(e.time_ms))).collect();
+    let acts = thanks.iter().filter(|e| e.target.as_deref() == Some("brand"));
+    let acts: Vec<_> =
+        acts.map(|e| bought.contains(&(e.actor.as_ref(), day(e.time_ms) - 1))).collect();
+    let after = acts.iter().filter(|is_after| **is_after).count() as f64 / acts.len() as f64;
+    assert!(after > 0.4, "{after} of the acts on the brand follow a purchase");
     let idol = world(knobs("idol"));
     let fans: BTreeSet<&str> = idol
         .iter()

@@ -83,6 +83,7 @@ fn together(all: &Claims) -> Vec<String> {
     add("intervals of bystanders that hold 1", with_interval(all.strangers_covered));
     add("incremental over caused conversions", interval(all.incremental, 3));
     add("pairs in the right order", with_interval(all.pairs));
+    add("the same world by world, on average", with_interval(all.pairs_by_world));
     add("pairs undecided, with nothing proven of either", with_interval(all.undecided));
     if let Some(ring) = all.ring {
         let said = format!(

@@ -49,6 +49,8 @@ pub struct Claims {
     /// Pairs of planted accounts that differ in the conversions they caused: the share that
     /// convert points put in the right order.
     pub pairs: Option<Estimate>,
+    /// The same share world by world, on average: worlds of many accounts count no more.
+    pub pairs_by_world: Option<Estimate>,
     /// The share that they tie: of neither anything is proven.
     pub undecided: Option<Estimate>,
     /// The largest score of the celebrity.
@@ -136,6 +138,7 @@ fn claims(design: &str, worlds: &[&Verdict]) -> Claims {
         insufficient: wilson(count(cases.iter(), |case| case.found.is_none()), cases.len() as u64),
         incremental: ratio(&sums(worlds, Case::has_effect, |case| case.incremental_conversions)),
         pairs: ratio(&of_pairs(worlds, Method::Convert, |pairs| pairs.right)),
+        pairs_by_world: by_world(&of_pairs(worlds, Method::Convert, |pairs| pairs.right)),
         undecided: ratio(&of_pairs(worlds, Method::Convert, |pairs| pairs.tied)),
         celebrity: celebrities.map(|case| case.score).fold(0.0, f64::max),
         ring: rings.max_by(|a, b| (a.gained / a.allowed).total_cmp(&(b.gained / b.allowed))),
@@ -249,6 +252,12 @@ fn of_pairs(worlds: &[&Verdict], method: Method, some: fn(Pairs) -> u64) -> Vec<
         (some as f64, all as f64)
     };
     worlds.iter().map(of).collect()
+}
+
+/// The mean over worlds of a share, where there is one.
+fn by_world(worlds: &[(f64, f64)]) -> Option<Estimate> {
+    let shares = worlds.iter().filter(|(_, all)| *all > 0.0).map(|(some, all)| some / all);
+    mean(&shares.collect::<Vec<_>>())
 }
 
 fn by_segment(world: &Verdict) -> Vec<Vec<&Case>> {

@@ -90,6 +90,8 @@ fn claims_are_counted() {
     // Micro before all three; mid, with nothing proven, is tied with the ring, and behind the
     // celebrity. The celebrity and the ring differ in nothing.
     assert!((all.pairs.unwrap().value - 3.0 / 5.0).abs() < 1e-12);
+    // Only one world has two accounts.
+    assert_eq!(all.pairs_by_world.unwrap().of, 1);
     assert!((all.undecided.unwrap().value - 1.0 / 5.0).abs() < 1e-12);
     assert_eq!(summary.between_person.quiet_better.unwrap().of, 1);
 }

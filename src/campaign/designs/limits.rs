@@ -11,9 +11,10 @@ pub(super) const SMALL: Design = Design {
 
 pub(super) const THANKS: Design = Design {
     name: "thanks",
-    story: "who buys acts on each favourite the day after, one time in two",
+    story: "who buys acts on each favourite the day after, one time in two; on the brand, times 3, \
+            hardly otherwise",
     is_claimed: false,
-    turn: |knobs| knobs.thanks = 0.5,
+    turn: |knobs| (knobs.thanks, knobs.brand) = (0.5, 0.2),
 };
 
 pub(super) const IDOL: Design = Design {

@@ -51,6 +51,8 @@ pub(super) enum Habit {
     AtSales,
     /// The same, mostly when they have acted on this other account that day.
     Beside(usize),
+    /// Mostly on the day after a purchase.
+    Bought,
     /// On each day.
     Daily,
     /// On some days, before they buy.
@@ -75,6 +77,8 @@ pub(super) fn cast(knobs: &Knobs) -> Vec<Account> {
     add(knobs.poster, POSTER, story, Reach::Active(knobs.poster), Habit::AtSales, NO_EFFECT);
     let story = "few fans and a loud ring, no effect";
     add(knobs.puppet, PUPPET, story, Reach::Active(knobs.puppet), Habit::Now, NO_EFFECT);
+    let story = "acted on by those who just bought";
+    add(knobs.brand, "brand", story, Reach::Active(knobs.brand), Habit::Bought, UNSEEN_EFFECT);
     let story = "fans act on it every day";
     add(knobs.idol, "idol", story, Reach::Active(knobs.idol), Habit::Daily, UNSEEN_EFFECT);
     let story = "works on the day of the touch only";

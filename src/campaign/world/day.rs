@@ -17,6 +17,8 @@ const FAN_ACTS: f64 = 0.35;
 const AT_SALES: (f64, f64) = (0.9, 0.05);
 /// The same beside another account, and on days without it.
 const BESIDE: (f64, f64) = (0.75, 0.1);
+/// The same the day after a purchase, for the account that is acted on then, and on other days.
+const BOUGHT: (f64, f64) = (0.8, 0.03);
 /// Chance that a person's new week is a good one.
 const GOOD_WEEK: f64 = 0.2;
 
@@ -120,12 +122,15 @@ impl Campaign {
 
     /// The day after a purchase: acts on favourites because of it.
     fn thanks(&mut self, someone: &mut Someone<'_>, events: &mut Vec<Event>) {
-        let (day, likely) = (self.pen.day, self.plan.knobs.thanks);
-        if likely <= 0.0 || someone.person.bought == 0 || someone.person.bought != day {
+        let (day, usual) = (self.pen.day, self.plan.knobs.thanks);
+        if someone.person.bought == 0 || someone.person.bought != day {
             return;
         }
         for at in 0..someone.fans.len() {
-            if chance(&mut self.dice.thanks, likely) {
+            let account = someone.fans.get(at).map(|fan| usize::from(fan.account));
+            let habit = account.and_then(|at| self.accounts.get(at)).map(|account| account.habit);
+            let likely = if habit == Some(Habit::Bought) { BOUGHT.0 } else { usual };
+            if likely > 0.0 && chance(&mut self.dice.thanks, likely) {
                 self.touch(someone, at, Stream::Thanks, events);
             }
         }
@@ -165,6 +170,7 @@ impl Campaign {
             Habit::Morning => None,
             _ if !is_active => None,
             Habit::Now => Some(FAN_ACTS),
+            Habit::Bought => Some(BOUGHT.1),
             Habit::AtSales if self.calendar.calls(self.pen.day) => Some(AT_SALES.0),
             Habit::AtSales => Some(AT_SALES.1),
             Habit::Beside(other) => {
