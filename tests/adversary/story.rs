@@ -83,9 +83,9 @@ impl<'a> Story<'a> {
                 self.sale(&actor);
                 self.now = (self.now + grace + beside).max(self.now);
                 if self.made == Made::Erased {
-                    self.erase(&actor)
+                    self.erase(&actor);
                 } else {
-                    self.add("post", "clock")
+                    self.add("post", "clock");
                 }
             }
             // A bucket is just closed, or is not yet.
