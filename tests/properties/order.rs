@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use serde_json::Value;
 
 use crate::cuts;
 use crate::library::{self, Cut};
@@ -45,7 +46,8 @@ proptest! {
         }
     }
 
-    /// 21: batches and publications, to the last bit.
+    /// 21: batches and publications, to the last bit; but for labels, which remember the reading
+    /// before, so that they do not flap.
     #[test]
     fn batches_and_publications(
         (params, events) in streams(EVERYTHING),
@@ -59,7 +61,16 @@ proptest! {
         );
         let (one, other) =
             (library::run(&events, &params, one), library::run(&events, &params, other));
-        let changes = oracle::changes(&one, &other);
+        let changes = oracle::changes(&without_labels(one), &without_labels(other));
         prop_assert!(changes.is_empty(), "{}", changes.join("\n"));
     }
+}
+
+fn without_labels(mut result: Value) -> Value {
+    for segment in result["segments"].as_object_mut().unwrap().values_mut() {
+        for influencer in segment["influencers"].as_object_mut().unwrap().values_mut() {
+            influencer.as_object_mut().unwrap().remove("label");
+        }
+    }
+    result
 }
