@@ -26,7 +26,7 @@ demo: build ## the whole daemon on an embedded broker and a synthetic campaign
 test: setup-test lint ## everything, with a real Kafka
 	$(call step,tests,cargo test $(CARGO_FLAGS))
 
-# Takes hours, most of them in the reference model, whose results are kept under target/.
+# Most of its time is the reference model's, whose results on campaigns are kept under target/.
 soak: setup ## streams made to provoke by the thousand, and whole campaigns, against oracle and model
 	$(call step,soak,SILLAGE_SOAK=1 cargo test $(CARGO_FLAGS) --test properties --test reference)
 
