@@ -56,7 +56,7 @@ impl Shard {
         let slot = self.slots.open(segment, influencer, hint);
         let devoted = self.act_on_anyone(act, segment, slot, weight);
         if let Some(other) = devoted.only().filter(|other| *other != slot) {
-            self.share_credit(act.actor, other);
+            self.share_credit(act, other);
         }
 
         let new = Entry::Acted(Acted::new(act.bucket));
@@ -102,10 +102,12 @@ impl Shard {
     }
 
     /// Counts the credit that an account has of an actor as shared: it now acts on others, too.
-    fn share_credit(&mut self, actor: u32, slot: u32) {
-        let block = self.actors.get(actor).entries;
+    fn share_credit(&mut self, act: Act, slot: u32) {
+        let block = self.actors.get(act.actor).entries;
         if let Some(at) = self.blocks.find(block, Key::acted(slot), None)
             && let Entry::Acted(acted) = self.blocks.entry(block, at)
+            // What is older may be swept, and must not show.
+            && acted.bucket() + self.decay.retention() >= act.bucket
         {
             let (amplify, relate) = acted.credit(&self.decay);
             self.slots.change(slot).shared += amplify + relate;
