@@ -43,7 +43,7 @@ impl Shard {
                 self.follow_influencer(act, influencer, following);
             }
             (Feeds::Conversion, _) => self.convert(interaction, act, at.influencer),
-            (Feeds::Refund, _) => self.refund(interaction, act, at.influencer),
+            (Feeds::Refund, _) => self.wait(interaction, act, at.influencer),
             _ => {}
         }
     }

@@ -29,15 +29,6 @@ impl Shard {
         self.wait(interaction, act, influencer);
     }
 
-    pub(super) fn refund(
-        &mut self,
-        interaction: &Interaction<'_>,
-        act: Act,
-        influencer: Option<u32>,
-    ) {
-        self.wait(interaction, act, influencer);
-    }
-
     /// Settles what the watermark has passed.
     pub(super) fn settle(&mut self) {
         let until_ms = self.watermark_ms - self.terms.grace_ms;
@@ -68,7 +59,13 @@ impl Shard {
         }
     }
 
-    fn wait(&mut self, interaction: &Interaction<'_>, act: Act, influencer: Option<u32>) {
+    /// Has a conversion or refund wait for the watermark; one that is late settles at once.
+    pub(super) fn wait(
+        &mut self,
+        interaction: &Interaction<'_>,
+        act: Act,
+        influencer: Option<u32>,
+    ) {
         let is_refund = matches!(self.rules.feeds(interaction.kind), Feeds::Refund);
         let declared =
             interaction.target.as_ref().map(|target| self.slots.intern(target, influencer));

@@ -276,7 +276,9 @@ impl Shard {
     }
 
     fn bytes(&self) -> usize {
-        let attribution = self.touches.bytes() + self.sales.bytes() + self.credited.bytes();
+        let ledgers = self.credited.bytes() + self.organic.bytes();
+        let attribution =
+            self.touches.bytes() + self.waiting.bytes() + self.sales.bytes() + ledgers;
         let people = self.actors.bytes() + self.blocks.bytes() + self.closing.bytes();
         people + attribution + self.slots.bytes() + self.ids.bytes()
     }
