@@ -1,0 +1,208 @@
+//! Finds the newest snapshot that a shard can go on from.
+//!
+//! Invariant: what is restored is the state of the very log that will be read on, up to the offset
+//! that is read next; anything else is set aside, with its reason, and never tried again.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::file::open;
+use super::tenure::{Number, Tenure};
+use super::unfit::Unfit;
+use super::{Covered, Header, LastRecord, LogId, Origin};
+
+/// What a snapshot is held against: the log as it is now.
+pub trait Log {
+    fn id(&self, topic: &str) -> Result<LogId, LogError>;
+
+    /// The first offset that the log still has, and the one behind the last.
+    fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), LogError>;
+
+    /// The record at `offset`; nothing if it is no longer there.
+    fn record(
+        &self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+    ) -> Result<Option<LastRecord>, LogError>;
+}
+
+/// The log does not answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct LogError(pub String);
+
+/// Where snapshots are kept, one folder a partition.
+pub struct Store<D> {
+    disk: Arc<D>,
+    dir: PathBuf,
+    keep: usize,
+}
+
+/// What the start of a tenure found.
+pub struct Opened<D, T> {
+    pub tenure: Tenure<D>,
+    pub restored: Option<Restored<T>>,
+    /// What was not used, newest first, by file.
+    pub refused: Vec<(PathBuf, Unfit)>,
+}
+
+/// A state to go on from.
+#[derive(Debug)]
+pub struct Restored<T> {
+    pub header: Header,
+    pub state: T,
+    /// What the log deleted before it was read.
+    pub gaps: Vec<Gap>,
+}
+
+/// Records `from..to` of a topic that nobody can read any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub topic: String,
+    pub from: i64,
+    pub to: i64,
+}
+
+/// Why a partition cannot be taken over now.
+#[derive(Debug, thiserror::Error)]
+#[error("the log cannot be compared with the snapshot")]
+pub struct Unverified(#[source] pub LogError);
+
+impl<D: Disk> Store<D> {
+    /// Of each partition the last `keep` snapshots are kept, one at least.
+    #[must_use]
+    pub fn new(disk: D, dir: PathBuf, keep: usize) -> Self {
+        Self { disk: Arc::new(disk), dir, keep: keep.max(1) }
+    }
+
+    /// Begins a tenure: later snapshots of earlier owners are fenced off. `restore` makes a state
+    /// of bytes. Without a snapshot that fits, the log is to be read from its beginning.
+    pub fn open<T>(
+        &self,
+        origin: &Origin,
+        log: &impl Log,
+        restore: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<Opened<D, T>, Unverified> {
+        let dir = self.dir.join(format!("{:05}", origin.partition));
+        // First the claim: what an earlier owner still writes after it is not looked at.
+        let tenure = Tenure::begin(&self.disk, dir.clone(), self.keep);
+        let mut refused = Vec::new();
+        for file in self.newest_first(&dir) {
+            match self.try_one(&file, origin, log, &restore)? {
+                Ok(restored) => {
+                    return Ok(Opened { tenure, restored: Some(restored), refused });
+                }
+                Err(unfit) => {
+                    self.set_aside(&file, &unfit);
+                    refused.push((file, unfit));
+                }
+            }
+        }
+        Ok(Opened { tenure, restored: None, refused })
+    }
+
+    fn newest_first(&self, dir: &Path) -> Vec<PathBuf> {
+        let names = self.disk.list(dir).unwrap_or_else(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(dir = %dir.display(), %error, "snapshots cannot be listed");
+            }
+            Vec::new()
+        });
+        let numbered = names.iter().filter_map(|name| Some((Number::parse(name)?, name)));
+        let mut numbered: Vec<(Number, &String)> = numbered.collect();
+        numbered.sort_unstable_by(|a, b| b.cmp(a));
+        numbered.into_iter().map(|(_, name)| dir.join(name)).collect()
+    }
+
+    fn try_one<T>(
+        &self,
+        file: &Path,
+        origin: &Origin,
+        log: &impl Log,
+        restore: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<Result<Restored<T>, Unfit>, Unverified> {
+        let bytes = match self.disk.read(file) {
+            Ok(bytes) => bytes,
+            Err(error) => return Ok(Err(Unfit::Unreadable(error))),
+        };
+        let (header, state) = match open(&bytes).and_then(|opened| {
+            check_origin(&opened.0.origin, origin)?;
+            Ok(opened)
+        }) {
+            Ok(opened) => opened,
+            Err(unfit) => return Ok(Err(unfit)),
+        };
+        let mut gaps = Vec::new();
+        for (topic, covered) in header.origin.topics.iter().zip(&header.covered) {
+            match check_log(topic, origin.partition, covered, log).map_err(Unverified)? {
+                Ok(gap) => gaps.extend(gap),
+                Err(unfit) => return Ok(Err(unfit)),
+            }
+        }
+        Ok(match restore(state) {
+            Ok(state) => Ok(Restored { header, state, gaps }),
+            Err(why) => Err(Unfit::Broken(why)),
+        })
+    }
+
+    /// Renames what is not fit, so that the next start does not look at it again. What could not
+    /// be read may be fine another time.
+    fn set_aside(&self, file: &Path, unfit: &Unfit) {
+        tracing::warn!(file = %file.display(), "a snapshot is not used: {unfit}");
+        if matches!(unfit, Unfit::Unreadable(_)) {
+            return;
+        }
+        if let Err(error) = self.disk.rename(file, &file.with_extension(unfit.label())) {
+            tracing::warn!(file = %file.display(), %error, "it cannot be set aside");
+        }
+    }
+}
+
+fn check_origin(of: &Origin, wanted: &Origin) -> Result<(), Unfit> {
+    if of.partition != wanted.partition {
+        return Err(Unfit::Foreign(format!("partition {}", of.partition)));
+    }
+    if of.topics != wanted.topics {
+        return Err(Unfit::Foreign(format!("topics {}", of.topics.join(","))));
+    }
+    if of.model != wanted.model {
+        return Err(Unfit::Model);
+    }
+    if of.key != wanted.key {
+        return Err(Unfit::Key);
+    }
+    Ok(())
+}
+
+/// Whether `covered` is a prefix of the log, and what the log no longer has behind it.
+fn check_log(
+    topic: &str,
+    partition: i32,
+    covered: &Covered,
+    log: &impl Log,
+) -> Result<Result<Option<Gap>, Unfit>, LogError> {
+    let id = log.id(topic)?;
+    if !covered.log.may_be(&id) {
+        return Ok(Err(Unfit::Foreign(format!("{topic} is {id:?}, and was {:?}", covered.log))));
+    }
+    let (first, end) = log.bounds(topic, partition)?;
+    let next = covered.next_offset;
+    if next > end {
+        return Ok(Err(Unfit::BeyondEnd { topic: topic.to_owned(), covered: next, end }));
+    }
+    if next < first {
+        return Ok(Ok(Some(Gap { topic: topic.to_owned(), from: next, to: first })));
+    }
+    let Some(last) = covered.last.filter(|last| last.offset >= first) else { return Ok(Ok(None)) };
+    // A compacted log may have dropped it, which says nothing.
+    match log.record(topic, partition, last.offset)? {
+        Some(record) if record != last => {
+            let offset = last.offset;
+            Ok(Err(Unfit::Foreign(format!("{topic} has another record at offset {offset}"))))
+        }
+        _ => Ok(Ok(None)),
+    }
+}
