@@ -45,6 +45,7 @@ fn scenarios() -> Vec<(&'static str, Load)> {
     vec![
         ("200k actors", load.clone()),
         ("200k actors, ids", Load { ids: true, ..load.clone() }),
+        ("200k actors, 2 % conversions", Load { conversions: 20, ..load.clone() }),
         ("1k actors", Load { actors: 1_000, ..load.clone() }),
         ("20k actors", Load { actors: 20_000, ..load.clone() }),
         ("2M actors", Load { actors: 2_000_000, events: 12_000_000, ..load.clone() }),

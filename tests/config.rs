@@ -420,8 +420,18 @@ fn the_digest_tells_configurations_apart() {
 }
 
 #[test]
-fn what_has_no_effect_yet_is_told() {
-    let config = loaded("snapshot: {dir: /data, interval: 1m}\n", &[]).expect("a configuration");
-    assert_eq!(config.ineffective(), ["snapshot.dir"]);
-    assert!(Config::default().ineffective().is_empty());
+fn a_state_depends_on_the_model_and_not_on_how_it_is_read() {
+    let digest = |text: &str| loaded(text, &[]).expect("a configuration").state_digest();
+    let usual = digest("{}\n");
+    for same in ["model: {points: {convert: 40}}\n", "view: {interval: 2s}\n"] {
+        assert_eq!(digest(same), usual, "{same}");
+    }
+    for other in [
+        "model: {half_life_ms: 8d}\n",
+        "model: {currencies: {EUR: 1.1}}\n",
+        "codes: {ADA10: ada}\n",
+        "ingest: {dedup_window: 2h}\n",
+    ] {
+        assert_ne!(digest(other), usual, "{other}");
+    }
 }

@@ -41,8 +41,8 @@ fn main() {
     let (events, rounds) = (number(0).unwrap_or(5_000_000), number(1).unwrap_or(3));
     let kafka = Kafka::start(Ports::draw());
     kafka.create_topic(TOPIC, PARTITIONS, &[]);
-    produce::fill(&kafka.brokers(), TOPIC, Load { events, ..Load::default() });
-    println!("{events} events, {PARTITIONS} partitions, zstd");
+    produce::fill(&kafka.brokers(), TOPIC, Load { events, conversions: 20, ..Load::default() });
+    println!("{events} events, 2 % of them conversions, {PARTITIONS} partitions, zstd");
     println!("{:<40} {:>12} {:>14} {:>9}", "", "CPU-s per M", "events/s", "MB");
     for _ in 0..rounds {
         report("floor: fetched, not parsed", &rivals::measure("floor", &kafka.brokers(), events));

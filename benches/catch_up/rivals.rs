@@ -11,7 +11,9 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::message::Message as _;
 use serde::Deserialize;
-use sillage::ingest::kafka::{Assigned, Assignments, Config, Consumer, Message, Metrics, Start};
+use sillage::ingest::kafka::{
+    Assigned, Assignments, Committer, Config, Consumer, Message, Metrics, Start,
+};
 
 use super::TOPIC;
 use super::measure::{Measured, cpu_seconds, peak_bytes};
@@ -57,7 +59,12 @@ fn floor(brokers: &str, events: u64) -> Instant {
     };
     let (assigned, queues) = sync_channel(64);
     let metrics = Metrics::register(&Registry::new(), &config.topics).expect("registered");
-    let consumer = Consumer::start(&config, Arc::new(Floor(Mutex::new(assigned))), metrics);
+    let consumer = Consumer::start(
+        &config,
+        Arc::new(Floor(Mutex::new(assigned))),
+        Committer::default(),
+        metrics,
+    );
     let consumer = consumer.expect("a consumer");
     let mut owned: Vec<Assigned> = Vec::new();
     let (mut began, mut seen) = (None, 0);
@@ -83,6 +90,10 @@ struct Floor(Mutex<SyncSender<Assigned>>);
 impl Assignments for Floor {
     fn partitions(&self, _: usize) {}
 
+    fn prepare(&self, _: &[(String, i32)]) -> Result<(), String> {
+        Ok(())
+    }
+
     fn start(&self, _: &str, _: i32) -> Start {
         Start::Beginning
     }
@@ -94,13 +105,14 @@ impl Assignments for Floor {
         }
     }
 
-    fn revoke(&self, _: &[(String, i32)]) {}
+    fn revoke(&self, _: &[(String, i32)], _: bool) {}
 }
 
 /// An event as a first program has it: all owned.
 #[derive(Deserialize)]
 struct Owned {
     time: i64,
+    #[serde(default)]
     target: String,
     segments: Vec<String>,
 }

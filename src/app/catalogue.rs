@@ -134,6 +134,44 @@ const STATE: Section = Section {
             &[],
             "Time to compute the lifts of all segments when a bucket has closed.",
         ),
+        &counter("sillage_snapshots_total", &[], "Snapshots made durable."),
+        &counter(
+            "sillage_snapshot_failures_total",
+            &["reason"],
+            "Snapshots that could not be written.",
+        ),
+        &counter(
+            "sillage_snapshots_refused_total",
+            &["reason"],
+            "Snapshots that were found and not used.",
+        ),
+        &family(
+            Kind::Histogram,
+            "sillage_snapshot_duration_seconds",
+            &[],
+            "Time to encode a snapshot and make it durable.",
+        ),
+        &gauge("sillage_snapshot_bytes", &[], "Size of the last snapshot."),
+        &gauge(
+            "sillage_snapshot_last_success_timestamp_seconds",
+            PARTITION,
+            "When the last snapshot of the partition was made durable.",
+        ),
+        &gauge(
+            "sillage_restore_duration_seconds",
+            &[],
+            "Time to find and restore the snapshots of the last assignment.",
+        ),
+        &counter(
+            "sillage_shard_stalls_total",
+            &[],
+            "Times a shard read nothing for longer than ingest.stall_timeout, with records waiting.",
+        ),
+        &counter(
+            "sillage_clock_jumps_total",
+            &[],
+            "Times the wall clock moved otherwise than time passed.",
+        ),
         &counter("sillage_refunds_unmatched_total", &[], "Refunds of a sale that is not known."),
     ],
 };
@@ -164,8 +202,10 @@ mod tests {
     use prometheus::{IntGaugeVec, Opts, Registry};
 
     use super::*;
+    use crate::app::keeper;
     use crate::app::owner;
     use crate::app::pulse::Pulse;
+    use crate::app::watchdog::Watchdog;
     use crate::app::witness::{Desk, Witness};
     use crate::config::ViewClock;
     use crate::ingest::{dead_letter, kafka};
@@ -186,6 +226,8 @@ mod tests {
         let book = std::sync::Arc::new(ScoreBook::new(&Params::default()));
         let (desk, params) = (Desk::default(), Params::default());
         Witness::start(desk, &params, std::sync::Arc::clone(&book), &registry).unwrap();
+        keeper::Metrics::register(&registry).unwrap();
+        Watchdog::new(std::time::Duration::MAX, &registry).unwrap();
         Pulse::new(book, Views::default(), ViewClock::Log, &registry, 1).unwrap();
         drop(dead_letter::DeadLetters::start(&config, None, &registry).unwrap());
         registry

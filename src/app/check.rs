@@ -11,9 +11,6 @@ use crate::serve::exposition::reference as metrics;
 pub fn check(config: &Config) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     out.write_all(summary(config).as_bytes())?;
-    for key in config.ineffective() {
-        writeln!(out, "no effect yet  {key}: snapshots are not written")?;
-    }
     Ok(())
 }
 

@@ -13,16 +13,18 @@ use fail::fail_point;
 use prometheus::Registry;
 use tokio::runtime::Runtime;
 
+use super::keeper::{self, Keeper, secret_beside};
 use super::owner::{self, Owners};
 use super::pulse::{Beat, Pulse};
 use super::signals::Signals;
 use super::status::Account;
+use super::watchdog::Watchdog;
 use super::witness::{Desk, Witness};
 use crate::clock;
 use crate::config::Config;
 use crate::ingest::dead_letter::Writer;
 use crate::ingest::format::Decoder;
-use crate::ingest::kafka::{self, Start};
+use crate::ingest::kafka::{self, Committer};
 use crate::ingest::order::Patience;
 use crate::model::Secret;
 use crate::rank::ScoreBook;
@@ -30,7 +32,9 @@ use crate::serve::{self, Readiness, Server};
 use crate::view::Views;
 
 /// To apply what is in hand and draw the last picture, of the 30 s that a shutdown may take.
-const DRAIN_WITHIN: Duration = Duration::from_secs(15);
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+/// To write what the shards hand over then.
+const KEEP_WITHIN: Duration = Duration::from_secs(10);
 /// For each of the other parts to end.
 const END_WITHIN: Duration = Duration::from_secs(5);
 
@@ -48,7 +52,9 @@ pub(super) struct Daemon {
     scoring: owner::Metrics,
     consumer: kafka::Consumer,
     dead_letters: Writer,
+    keeper: Option<Keeper>,
     pulse: Pulse,
+    watchdog: Watchdog,
     witness: Witness,
     interval: Duration,
 }
@@ -80,7 +86,8 @@ impl Daemon {
         let (letters, dead_letters) = super::dead_letter::start(config, &registry)?;
         let kafka_metrics = kafka::Metrics::register(&registry, &config.kafka.topics)?;
         let scoring = owner::Metrics::register(&registry, &config.kafka.topics)?;
-        let decoder = Decoder::new(secret(config)?, &config.codes, &config.model.currencies);
+        let secret = secret(config)?;
+        let decoder = Decoder::new(secret, &config.codes, &config.model.currencies);
         let decoder = Arc::new(decoder);
         account.ask(Arc::clone(&decoder));
         let desk = Desk::default();
@@ -94,10 +101,14 @@ impl Daemon {
             kafka: kafka_metrics.clone(),
             metrics: scoring.clone(),
         };
-        let owners = Owners::start(owner_settings(config), &links)?;
+        let committer = Committer::default();
+        let kept = keeper::Metrics::register(&registry)?;
+        let keeper = keeper(config, secret, committer.clone(), kept)?;
+        let owners = Owners::start(owner_settings(config, keeper.clone()), &links)?;
         let owners = Arc::new(owners);
         let assignments: Arc<dyn kafka::Assignments> = Arc::clone(&owners) as _;
-        let consumer = kafka::Consumer::start(&config.kafka, assignments, kafka_metrics)?;
+        let consumer =
+            kafka::Consumer::start(&config.kafka, assignments, committer, kafka_metrics)?;
         account.follow(consumer.status());
         let interval = config.view.interval.0;
         Ok(Self {
@@ -111,7 +122,9 @@ impl Daemon {
             scoring,
             consumer,
             dead_letters,
+            keeper,
             pulse,
+            watchdog: Watchdog::new(config.ingest.stall_timeout.0, &registry)?,
             witness,
             interval,
         })
@@ -145,7 +158,8 @@ impl Daemon {
                 continue;
             }
             next = (next + self.interval).max(now);
-            let beat = self.pulse.beat(&self.owners);
+            let away = self.consumer.status().problem().is_some();
+            let beat = self.pulse.beat(&self.owners, away);
             self.server.exposition().observe(self.views.current());
             self.witness.look(&beat.cuts);
             // Who is told that all is read must find what was read.
@@ -167,6 +181,10 @@ impl Daemon {
         let cuts = self.owners.drain(within(DRAIN_WITHIN));
         self.pulse.last(&cuts);
         let mut late = Vec::new();
+        // Before the group hears of it, so that whoever takes over finds what is kept.
+        if self.keeper.is_some_and(|keeper| !keeper.finish(within(KEEP_WITHIN))) {
+            late.push("the thread that writes snapshots");
+        }
         if let Err(error) = self.consumer.close(END_WITHIN) {
             tracing::error!("{:#}", anyhow::Error::from(error));
             late.push("the kafka client");
@@ -206,6 +224,9 @@ impl Daemon {
         if !self.witness.is_alive() {
             bail!("the thread that computes lift panicked");
         }
+        if self.keeper.as_ref().is_some_and(|keeper| !keeper.is_alive()) {
+            bail!("the thread that writes snapshots panicked");
+        }
         if !self.dead_letters.is_alive() {
             bail!("the thread that writes dead letters panicked");
         }
@@ -214,9 +235,12 @@ impl Daemon {
 
     /// Once restored, a shard stays ready while the broker is away: it serves what it has, and
     /// says since when in its status.
-    fn judge(&self, beat: &Beat) {
+    fn judge(&mut self, beat: &Beat) {
         let problem = self.consumer.status().problem().map(|problem| problem.what);
-        let stalled = self.owners.stalled();
+        let now = clock::instant();
+        self.watchdog.compare(now, clock::wall_ms());
+        let still = self.watchdog.look(&beat.cuts, problem.is_some(), now);
+        let stalled = self.owners.stalled().or(still);
         let starting = (beat.cuts.is_empty() && stalled.is_none())
             .then(|| "no partition is assigned yet".to_owned());
         let restoring = beat.restoring > 0;
@@ -227,7 +251,8 @@ impl Daemon {
         self.readiness.set(
             "restoring",
             restoring.then(|| {
-                format!("{} of {} shards read their past", beat.restoring, beat.cuts.len())
+                let rest = self.account.catch_up().to_string();
+                format!("{} of {} shards read their past: {rest}", beat.restoring, beat.cuts.len())
             }),
         );
     }
@@ -253,12 +278,33 @@ fn announce(config: &Config) {
         config = format!("{:016x}", config.digest()),
         "starting"
     );
-    for key in config.ineffective() {
-        tracing::warn!(key, "this setting has no effect yet");
-    }
 }
 
-fn owner_settings(config: &Config) -> owner::Settings {
+/// What keeps the shards' states, if they are to be kept.
+fn keeper(
+    config: &Config,
+    secret: Secret,
+    committer: Committer,
+    metrics: keeper::Metrics,
+) -> anyhow::Result<Option<Keeper>> {
+    let Some(dir) = config.snapshot.dir.clone() else {
+        tracing::info!("no snapshot.dir: every start reads the log from its beginning");
+        return Ok(None);
+    };
+    let settings = keeper::Settings {
+        dir,
+        keep: usize::try_from(config.snapshot.keep).unwrap_or(1),
+        interval: config.snapshot.interval.0,
+        topics: config.kafka.topics.clone(),
+        model: config.state_digest(),
+        key: secret.fingerprint(),
+        on_gap: config.kafka.on_gap,
+        on_other_log: config.kafka.on_other_log,
+    };
+    Keeper::start(settings, &config.kafka, committer, metrics).map(Some)
+}
+
+fn owner_settings(config: &Config, keeper: Option<Keeper>) -> owner::Settings {
     let limits = config.clone();
     let threads = config.ingest.threads.and_then(|threads| usize::try_from(threads).ok());
     owner::Settings {
@@ -267,15 +313,18 @@ fn owner_settings(config: &Config) -> owner::Settings {
         patience: Patience { idle: config.ingest.idle_timeout.0, grace_ms: config.model.grace_ms },
         params: config.model.clone(),
         limits: Box::new(move |shards| limits.limits(shards)),
-        start: Box::new(|_, _| Start::Beginning),
+        on_gap: config.kafka.on_gap,
+        keeper,
     }
 }
 
-/// The secret of account keys: configured, or drawn anew for as long as nothing of it is kept.
+/// The secret of account keys: configured, kept beside the snapshots, or drawn anew for as long
+/// as nothing of it is kept.
 pub(super) fn secret(config: &Config) -> anyhow::Result<Secret> {
-    match config.state.actor_key {
-        Some(key) => Ok(key.0),
-        None => Ok(Secret::new(
+    match (config.state.actor_key, &config.snapshot.dir) {
+        (Some(key), _) => Ok(key.0),
+        (None, Some(dir)) => secret_beside(dir),
+        (None, None) => Ok(Secret::new(
             getrandom::u64().map_err(|e| anyhow::anyhow!("cannot draw a key for accounts: {e}"))?,
         )),
     }

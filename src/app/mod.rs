@@ -11,6 +11,7 @@ mod dead_letter;
 mod demo;
 mod erasure;
 pub mod generate;
+pub mod keeper;
 pub mod log;
 pub mod owner;
 mod pulse;
@@ -19,6 +20,7 @@ pub mod run;
 mod signals;
 mod status;
 mod table;
+mod watchdog;
 pub mod witness;
 pub mod worlds;
 

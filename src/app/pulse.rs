@@ -75,9 +75,10 @@ impl Pulse {
         })
     }
 
-    /// Has every shard publish and draws the next picture.
-    pub(super) fn beat(&mut self, owners: &Owners) -> Beat {
-        let cuts = self.publish(owners);
+    /// Has every shard publish and draws the next picture. While Kafka is `away` no shard counts as
+    /// idle: what it waits for may be there.
+    pub(super) fn beat(&mut self, owners: &Owners, away: bool) -> Beat {
+        let cuts = self.publish(owners, self.newest_ms.filter(|_| !away));
         let start = clock::instant();
         self.draw(&cuts);
         let now = clock::instant();
@@ -99,12 +100,12 @@ impl Pulse {
     }
 
     /// A second round tells of the own acts of influencers that another shard named in the first.
-    fn publish(&self, owners: &Owners) -> Vec<Cut> {
-        let cuts = owners.tick(self.newest_ms, deadline());
+    fn publish(&self, owners: &Owners, newest_ms: Option<i64>) -> Vec<Cut> {
+        let cuts = owners.tick(newest_ms, deadline());
         if !self.book.is_unsettled() || owners.stalled().is_some() {
             return cuts;
         }
-        let mut again = owners.tick(self.newest_ms, deadline());
+        let mut again = owners.tick(newest_ms, deadline());
         for cut in &mut again {
             let before = cuts.iter().find(|before| before.partition == cut.partition);
             let fetched = before.and_then(|before| before.fetched_since);
@@ -127,7 +128,7 @@ impl Pulse {
             sequence: self.sequence,
             as_of_ms,
             lift_as_of_ms: self.book.lift_as_of_ms(),
-            complete: true,
+            complete: cuts.iter().all(|cut| cut.complete),
             segments,
         });
     }

@@ -14,7 +14,7 @@ use super::table::{self, Style};
 use crate::config::Config;
 use crate::engine::{Outcome, Shard};
 use crate::evidence::evidence;
-use crate::ingest::files::{Progress, Reader, Source, spread};
+use crate::ingest::files::{Progress, Reader, Shape, Source, spread};
 use crate::ingest::format::Decoder;
 use crate::model::{Histories, Params, Reason, SegmentStandings, Standing};
 use crate::rank::ScoreBook;
@@ -57,7 +57,12 @@ pub fn replay(config: &Config, arguments: &Replay) -> anyhow::Result<Replayed> {
     let sources = arguments.files.iter().map(|file| {
         if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file.clone()) }
     });
-    let reader = Reader::new(sources.collect(), arguments.columns.clone())?;
+    let shape = match &arguments.columns {
+        Some(names) => Shape::Table(names.clone()),
+        None if arguments.dead_letters => Shape::Letters,
+        None => Shape::ByName,
+    };
+    let reader = Reader::new(sources.collect(), shape)?;
     let bar = progress_bar(&reader.progress());
     let decoder =
         Decoder::new(super::daemon::secret(config)?, &config.codes, &config.model.currencies);

@@ -46,6 +46,11 @@ impl Desk {
         papers.by_partition.insert(partition, Arc::new(histories));
     }
 
+    /// What a partition told last.
+    pub(super) fn get(&self, partition: i32) -> Option<Arc<Histories>> {
+        self.papers().by_partition.get(&partition).cloned()
+    }
+
     /// Forgets a partition that is no longer owned.
     pub(super) fn remove(&self, partition: i32) {
         let mut papers = self.papers();

@@ -40,6 +40,8 @@ pub struct Load {
     pub start_ms: i64,
     /// Whether events carry an `id`.
     pub ids: bool,
+    /// Of a thousand events, how many are conversions.
+    pub conversions: u16,
 }
 
 /// One event of a load, in numbers; names come out of [`LoadEvent::write_json`] and
@@ -51,7 +53,7 @@ pub struct LoadEvent {
     pub kind: Kind,
     pub time_ms: i64,
     pub actor: LoadActor,
-    /// The influencer acted on.
+    /// The influencer acted on; a conversion names none.
     pub target: u32,
     pub segment: u16,
     pub post: u16,
@@ -87,6 +89,7 @@ impl Default for Load {
             days: 14,
             start_ms: 20_000 * DAY_MS,
             ids: true,
+            conversions: 0,
         }
     }
 }
@@ -143,7 +146,8 @@ impl Iterator for LoadEvents {
             return None;
         }
         let draw: u64 = self.random.random();
-        let kind = kind_of(draw % 100);
+        let converts = below(mixed(!draw), 1_000) < self.load.conversions.into();
+        let kind = if converts { Kind::Conversion } else { kind_of(draw % 100) };
         let time_ms = self.time_ms();
         let mut event = self.member_acts(kind, time_ms, mixed(draw));
         // One reply in 16 is an influencer's, so that some have outbound acts.
@@ -173,15 +177,24 @@ impl LoadEvent {
         write_digits(self.time_ms.unsigned_abs(), 13, out);
         out.extend_from_slice(b",\"actor\":\"");
         self.write_actor(out);
-        out.extend_from_slice(b"\",\"target\":\"");
-        self.write_target(out);
+        if self.kind != Kind::Conversion {
+            out.extend_from_slice(b"\",\"target\":\"");
+            self.write_target(out);
+        }
         out.extend_from_slice(b"\",\"segments\":[\"");
         self.write_segment(out);
-        out.extend_from_slice(b"\"],\"campaign\":\"spring-collection\",\"post\":\"post-");
-        write_digits(self.target.into(), 6, out);
-        out.push(b'-');
-        write_digits(self.post.into(), 4, out);
-        out.extend_from_slice(b"\"}");
+        out.extend_from_slice(b"\"],\"campaign\":\"spring-collection\",");
+        if self.kind == Kind::Conversion {
+            out.extend_from_slice(b"\"currency\":\"EUR\",\"value\":");
+            write_digits(u64::from(self.post) + 1, 1, out);
+        } else {
+            out.extend_from_slice(b"\"post\":\"post-");
+            write_digits(self.target.into(), 6, out);
+            out.push(b'-');
+            write_digits(self.post.into(), 4, out);
+            out.push(b'"');
+        }
+        out.push(b'}');
     }
 
     /// Appends the actor's name.

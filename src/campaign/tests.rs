@@ -286,6 +286,22 @@ fn a_load_s_actors_have_few_favourites_and_one_segment() {
     assert!((share - 0.45).abs() < 0.01, "{share} of the acts are retweets");
 }
 
+#[test]
+fn a_load_converts_as_often_as_it_is_told_and_names_nobody_then() {
+    let load = Load { events: 50_000, conversions: 20, ..Load::default() };
+    let mut conversions = 0;
+    for event in load.generate() {
+        let mut line = Vec::new();
+        event.write_json(true, &mut line);
+        let json: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        let converts = json["kind"] == "conversion";
+        conversions += u32::from(converts);
+        assert_eq!(json["target"].is_null(), converts, "{json}");
+        assert_eq!(json["value"].is_number(), converts, "{json}");
+    }
+    assert!((900..1_100).contains(&conversions), "{conversions} of 50,000");
+}
+
 /// Prints the speed; `cargo test --release` shows what benchmarks can count on.
 #[test]
 fn a_load_is_generated_fast() {

@@ -75,15 +75,17 @@ impl Config {
         model.map_err(|e| Invalid::new(e.key, e.value, e.allowed).below("model"))
     }
 
-    /// Keys that are set and have no effect yet, to be said at the start.
+    /// A fingerprint of all that a shard's state depends on beside its log. What only says how
+    /// the state is read, such as the points of the parts, is none of it.
     #[must_use]
-    pub fn ineffective(&self) -> Vec<&'static str> {
-        let usual = Snapshot::default();
-        let set = [
-            (self.snapshot.dir != usual.dir, "snapshot.dir"),
-            (self.snapshot.interval != usual.interval, "snapshot.interval"),
-        ];
-        set.into_iter().filter_map(|(is_set, key)| is_set.then_some(key)).collect()
+    pub fn state_digest(&self) -> u64 {
+        let mut model = serde_json::to_value(&self.model).expect("a model must be plain data");
+        if let Some(model) = model.as_object_mut() {
+            model.retain(|key, _| !["points", "half_saturation", "segments"].contains(&&**key));
+        }
+        let window_ms = self.ingest.dedup_window.as_millis_i64();
+        let of = serde_json::json!([model, self.codes, window_ms]);
+        xxh3_64(of.to_string().as_bytes())
     }
 
     /// What one of `shards` shards may keep.

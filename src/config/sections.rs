@@ -19,6 +19,8 @@ pub struct Ingest {
     pub dedup_ids: u64,
     /// A topic read to its end and silent for this long holds back no other.
     pub idle_timeout: Duration,
+    /// A partition of which nothing is read for this long, with records waiting, is told of.
+    pub stall_timeout: Duration,
     /// Threads that score; without a value, one per core.
     pub threads: Option<u64>,
 }
@@ -49,8 +51,8 @@ pub enum ViewClock {
 pub struct State {
     /// Memory for the state of all partitions together; beyond it the coldest is evicted, counted.
     pub memory_limit: ByteSize,
-    /// Secret of the hashes that stand for accounts, 16 hexadecimal digits. Without it each start
-    /// draws one.
+    /// Secret of the hashes that stand for accounts, 16 hexadecimal digits. Without it one is drawn
+    /// and kept beside the snapshots, or drawn at each start when there are none.
     pub actor_key: Option<ActorKey>,
 }
 
@@ -58,15 +60,18 @@ pub struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActorKey(pub Secret);
 
-/// Snapshots of the state on disk. They are not written yet: every start reads the log from the
-/// beginning.
+/// Snapshots of the state on disk, from which a start goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Snapshot {
-    /// Directory for snapshots. Not used yet, and said so in the log when set.
+    /// Directory for snapshots; members of one group may share it, so that whoever takes over a
+    /// partition loads the state that the owner before left. Without it every start reads the log
+    /// from its beginning.
     pub dir: Option<PathBuf>,
-    /// Time from one snapshot to the next. Not used yet.
+    /// Time from one snapshot of a partition to the next.
     pub interval: Duration,
+    /// Snapshots of a partition that are kept.
+    pub keep: u64,
 }
 
 /// Where shifts of influence are told. No sink exists yet, so nothing can be set here.
@@ -85,6 +90,9 @@ impl Ingest {
         }
         if !(1..=86_400_000).contains(&self.idle_timeout.as_millis_i64()) {
             return Err(Invalid::new("idle_timeout", self.idle_timeout, "from 1ms to 1d"));
+        }
+        if !(1_000..=86_400_000).contains(&self.stall_timeout.as_millis_i64()) {
+            return Err(Invalid::new("stall_timeout", self.stall_timeout, "from 1s to 1d"));
         }
         match self.threads {
             Some(threads) if !(1..=1024).contains(&threads) => {
@@ -115,10 +123,13 @@ impl State {
 
 impl Snapshot {
     pub(super) fn validate(&self) -> Result<(), Invalid> {
-        if self.interval >= Duration::from_secs(1) {
-            return Ok(());
+        if self.interval < Duration::from_secs(1) {
+            return Err(Invalid::new("interval", self.interval, "1s or more"));
         }
-        Err(Invalid::new("interval", self.interval, "1s or more"))
+        if !(1..=100).contains(&self.keep) {
+            return Err(Invalid::new("keep", self.keep, "from 1 to 100"));
+        }
+        Ok(())
     }
 }
 
@@ -128,6 +139,7 @@ impl Default for Ingest {
             dedup_window: Duration::from_secs(3_600),
             dedup_ids: 2_000_000,
             idle_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(60),
             threads: None,
         }
     }
@@ -147,7 +159,7 @@ impl Default for State {
 
 impl Default for Snapshot {
     fn default() -> Self {
-        Self { dir: None, interval: Duration::from_secs(60) }
+        Self { dir: None, interval: Duration::from_secs(60), keep: 3 }
     }
 }
 

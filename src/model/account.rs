@@ -33,6 +33,12 @@ impl Secret {
         AccountKey(xxh3_64_with_seed(name.as_bytes(), self.0))
     }
 
+    /// What tells this key from others, and nothing else about it.
+    #[must_use]
+    pub fn fingerprint(self) -> u64 {
+        xxh3_64_with_seed(b"fingerprint of a key", self.0 ^ 0xc2b2_ae3d_27d4_eb4f)
+    }
+
     /// What stands for an event's `id`; only equality means anything.
     #[must_use]
     pub fn event_id(self, id: &str) -> u64 {

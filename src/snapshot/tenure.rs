@@ -8,10 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Header;
 use super::disk::Disk;
 use super::file::seal;
 use super::unfit::SaveError;
-use super::Header;
 
 /// Ended by another word, a file is no snapshot, or no longer.
 const SNAPSHOT: &str = "snapshot";
@@ -134,8 +134,10 @@ impl<D: Disk> Tenure<D> {
             self.remove(&self.dir.join(number.file()));
         }
         // What others left: claims, halves of files, and unfit ones beyond as many as are kept.
-        let mut left: Vec<&String> =
-            names.iter().filter(|name| tenure_of(name).is_some_and(|t| t < newest.tenure)).collect();
+        let mut left: Vec<&String> = names
+            .iter()
+            .filter(|name| tenure_of(name).is_some_and(|t| t < newest.tenure))
+            .collect();
         left.retain(|name| Number::parse(name).is_none());
         left.sort_unstable_by(|a, b| b.cmp(a));
         let is_used_up = |name: &&&String| {

@@ -182,6 +182,22 @@ impl Daemon {
         }
     }
 
+    /// Waits until it owns as many partitions.
+    #[allow(dead_code, reason = "other tests use this file as well")]
+    pub(crate) fn await_partitions(&self, count: usize) {
+        let name = "sillage_kafka_assigned_partitions";
+        let deadline = clock::instant() + WITHIN;
+        loop {
+            let now = self.metric(name, &[]);
+            if (now - count as f64).abs() < 0.5 {
+                return;
+            }
+            let said = || self.said().join("\n");
+            assert!(clock::instant() < deadline, "{now} partitions, not {count}:\n{}", said());
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+
     /// Waits until as many records were scored or rejected, and a view shows them.
     pub(crate) fn await_records(&self, count: usize) {
         let name = "sillage_records_received_total";

@@ -10,7 +10,7 @@ use sillage::clock;
 use sillage::engine::Limits;
 use sillage::ingest::dead_letter::{self, DeadLetters, Sink, Writer};
 use sillage::ingest::format::Decoder;
-use sillage::ingest::kafka::{self, Consumer, Start};
+use sillage::ingest::kafka::{self, Committer, Consumer, OnGap};
 use sillage::ingest::order::Patience;
 use sillage::model::{Params, Secret};
 use sillage::rank::ScoreBook;
@@ -76,7 +76,8 @@ impl Daemon {
             patience: Patience { idle: options.idle, grace_ms: 600_000 },
             params: params.clone(),
             limits: Box::new(limits),
-            start: Box::new(|_, _| Start::Beginning),
+            on_gap: OnGap::Resume,
+            keeper: None,
         };
         let links = Links {
             decoder: Arc::new(Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new())),
@@ -87,7 +88,8 @@ impl Daemon {
             desk: sillage::app::witness::Desk::default(),
         };
         let owners = Arc::new(Owners::start(settings, &links).expect("threads"));
-        let consumer = Consumer::start(config, owners.clone(), kafka).expect("a consumer");
+        let consumer = Consumer::start(config, owners.clone(), Committer::default(), kafka)
+            .expect("a consumer");
         Self { consumer, owners, registry, writer }
     }
 

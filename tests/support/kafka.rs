@@ -4,7 +4,7 @@
 //! ends, however it ends.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
 use sillage::clock;
 
 const VERSION: &str = "4.3.1";
@@ -26,7 +27,8 @@ pub(crate) const USER: (&str, &str) = ("sillage", "correct");
 
 /// A running broker.
 pub(crate) struct Kafka {
-    /// A shell that kills the broker once its standard input closes.
+    /// A shell that kills and starts the broker as it is told, and removes it once its standard
+    /// input closes.
     guard: Child,
     ports: Ports,
     data: PathBuf,
@@ -38,6 +40,9 @@ pub(crate) struct Ports {
     plain: u16,
     password: u16,
     controller: u16,
+    /// Where the listener behind the detour is, and where it says that it is.
+    behind: u16,
+    detour: u16,
 }
 
 /// A producer on its topic.
@@ -57,9 +62,15 @@ pub(crate) struct Event<'a> {
 impl Ports {
     pub(crate) fn draw() -> Self {
         let listeners: Vec<TcpListener> =
-            (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+            (0..5).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
         let port = |at: usize| listeners[at].local_addr().expect("bound").port();
-        Self { plain: port(0), password: port(1), controller: port(2) }
+        Self {
+            plain: port(0),
+            password: port(1),
+            controller: port(2),
+            behind: port(3),
+            detour: port(4),
+        }
     }
 
     pub(crate) fn brokers(self) -> String {
@@ -115,6 +126,55 @@ impl Kafka {
     /// The listener that asks for [`USER`] by SASL PLAIN.
     pub(crate) fn brokers_with_password(&self) -> String {
         format!("127.0.0.1:{}", self.ports.password)
+    }
+
+    /// The listener that sends its clients to [`Self::brokers_by_detour`].
+    pub(crate) fn behind_the_detour(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.behind)
+    }
+
+    /// Where nobody listens but a proxy that a test starts.
+    pub(crate) fn brokers_by_detour(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.detour)
+    }
+
+    /// kill -9: it is gone when this returns, its data is not.
+    pub(crate) fn kill(&mut self) {
+        self.tell("kill");
+        let gone = || std::net::TcpStream::connect(self.brokers()).is_err().then_some(());
+        poll("the broker to be gone", READY_WITHIN, gone);
+    }
+
+    /// Starts the broker on the data that it left.
+    pub(crate) fn start_again(&mut self) {
+        self.tell("start");
+        self.await_ready();
+    }
+
+    fn tell(&mut self, word: &str) {
+        let stdin = self.guard.stdin.as_mut().expect("a guard that listens");
+        writeln!(stdin, "{word}").expect("a guard that listens");
+    }
+
+    /// Deletes a topic, and waits until it is gone.
+    pub(crate) fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin");
+        let deleted = block_on(admin.delete_topics(&[name], &AdminOptions::new()));
+        deleted.expect("an answer").remove(0).expect("deleted");
+        let gone = || {
+            let answer = admin.inner().fetch_metadata(Some(name), Duration::from_secs(5)).ok()?;
+            answer.topics().iter().all(|topic| topic.partitions().is_empty()).then_some(())
+        };
+        poll("the topic to be gone", Duration::from_secs(30), gone);
+    }
+
+    /// Deletes what a partition has before `offset`.
+    pub(crate) fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("an offset");
+        let deleted = block_on(admin.delete_records(&list, &AdminOptions::new()));
+        deleted.expect("deleted");
     }
 
     /// Creates a topic; `settings` are the topic's own, such as `max.message.bytes`.
@@ -245,13 +305,25 @@ impl Drop for Kafka {
 
 /// Runs the broker until the standard input closes, then removes it and its data.
 const GUARDED: &str = r#"
-java -Xms256m -Xmx768m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$1/*" \
-    kafka.Kafka "$2/server.properties" >"$2/server.log" 2>&1 </dev/null &
-broker=$!
-cat >/dev/null
-kill -9 $broker
-wait $broker
-rm -rf "$2"
+lib=$1 data=$2
+start() {
+    java -Xms256m -Xmx768m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$lib/*" \
+        kafka.Kafka "$data/server.properties" >>"$data/server.log" 2>&1 </dev/null &
+    broker=$!
+}
+end() {
+    kill -9 $broker
+    wait $broker
+}
+start
+while read -r word; do
+    case $word in
+        kill) end ;;
+        start) start ;;
+    esac
+done
+end
+rm -rf "$data"
 "#;
 
 /// Only those without a name may do anything.
@@ -270,7 +342,7 @@ fn fetch() -> PathBuf {
 }
 
 fn properties(ports: Ports, data: &Path) -> String {
-    let Ports { plain, password, controller } = ports;
+    let Ports { plain, password, controller, behind, detour } = ports;
     let (user, secret) = USER;
     let login = "org.apache.kafka.common.security.plain.PlainLoginModule required";
     format!(
@@ -278,9 +350,9 @@ fn properties(ports: Ports, data: &Path) -> String {
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{plain},PASSWORD://127.0.0.1:{password},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{plain},PASSWORD://127.0.0.1:{password}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PASSWORD:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{plain},PASSWORD://127.0.0.1:{password},DETOUR://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain},PASSWORD://127.0.0.1:{password},DETOUR://127.0.0.1:{detour}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PASSWORD:SASL_PLAINTEXT,DETOUR:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
 listener.name.password.plain.sasl.jaas.config={login} user_{user}="{secret}";

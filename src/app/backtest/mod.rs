@@ -22,7 +22,7 @@ use super::arguments::OutputFormat;
 use crate::backtest::{knocks, summarise};
 use crate::campaign::Truth;
 use crate::config::Config;
-use crate::ingest::files::{Reader, Source};
+use crate::ingest::files::{Reader, Shape, Source};
 use crate::ingest::format::Decoder;
 use crate::model::{Secret, SegmentStandings};
 use recorded::{Read, Schedule};
@@ -126,7 +126,10 @@ fn read(config: &Config, arguments: &Backtest, is_watched: bool) -> anyhow::Resu
         if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file.clone()) }
     });
     let recorded = &arguments.recorded;
-    let reader = Reader::new(sources.collect(), recorded.columns.clone())?;
+    let reader = Reader::new(
+        sources.collect(),
+        recorded.columns.clone().map_or(Shape::ByName, Shape::Table),
+    )?;
     let progress = reader.progress();
     let style = "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
     let bar = if is_watched {

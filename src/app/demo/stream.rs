@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::campaign::{Campaign, Plan};
-use crate::ingest::files::{Block, Reader, Source};
+use crate::ingest::files::{Block, Reader, Shape, Source};
 use crate::ingest::format::glance;
 
 const PEOPLE: u32 = 20_000;
@@ -127,7 +127,8 @@ fn reader(files: &[PathBuf]) -> anyhow::Result<Reader> {
     let source = |file: &PathBuf| {
         if is_stdin(file) { Source::Stdin } else { Source::File(file.clone()) }
     };
-    Reader::new(files.iter().map(source).collect(), None).context("cannot read what to feed")
+    Reader::new(files.iter().map(source).collect(), Shape::ByName)
+        .context("cannot read what to feed")
 }
 
 fn is_stdin(file: &Path) -> bool {

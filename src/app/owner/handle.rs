@@ -46,6 +46,7 @@ impl Handle {
             links.dead_letters.clone(),
             links.kafka.clone(),
             links.metrics.clone(),
+            shared.on_gap,
         );
         let owner = Owner::new(Arc::clone(shared), received, work, number);
         let shared = Arc::clone(shared);

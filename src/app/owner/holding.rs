@@ -3,14 +3,17 @@
 //! Invariant: what was fetched is applied in the order of its partition, or, with several
 //! topics, of event time; nothing is applied before all configured topics are there.
 
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use fail::fail_point;
 
+use super::keeping::{Completeness, Keeping};
 use super::merging::Merging;
 use super::source::Source;
 use super::work::Work;
 use super::{Cut, Error};
+use crate::app::keeper::{Keeper, Picture};
 use crate::app::witness::Desk;
 use crate::clock;
 use crate::engine::Shard;
@@ -35,6 +38,27 @@ pub(super) struct Holding {
     /// A shard read to its end and silent for this long follows the others.
     idle: Duration,
     moved_at: Instant,
+    kept: Option<Kept>,
+    completeness: Completeness,
+    /// Event time after which an event that is missing would not count any more.
+    horizon_ms: i64,
+    restored_at: Option<i64>,
+}
+
+/// How a shard's state is kept, and by whom.
+pub(super) struct Kept {
+    pub(super) keeper: Keeper,
+    pub(super) keeping: Keeping,
+}
+
+/// What a shard begins with.
+pub(super) struct Beginning {
+    pub(super) shard: Shard,
+    pub(super) kept: Option<Kept>,
+    pub(super) completeness: Completeness,
+    pub(super) horizon_ms: i64,
+    /// Offset that the first topic is read on from, when the state was restored.
+    pub(super) restored_at: Option<i64>,
 }
 
 /// Where the events of a shard come from.
@@ -48,7 +72,7 @@ impl Holding {
     /// `sources` are those of all topics, one at least.
     pub(super) fn new(
         partition: i32,
-        shard: Shard,
+        beginning: Beginning,
         mut sources: Vec<Source>,
         patience: Patience,
     ) -> Self {
@@ -60,7 +84,19 @@ impl Holding {
             }
         };
         let moved_at = clock::instant();
-        Self { partition, shard, feed, fetched_since: None, idle: patience.idle, moved_at }
+        let Beginning { shard, kept, completeness, horizon_ms, restored_at } = beginning;
+        Self {
+            partition,
+            shard,
+            feed,
+            fetched_since: None,
+            idle: patience.idle,
+            moved_at,
+            kept,
+            completeness,
+            horizon_ms,
+            restored_at,
+        }
     }
 
     /// Takes up to a batch further; false if there was nothing to do.
@@ -73,12 +109,17 @@ impl Holding {
                     return Ok(false);
                 }
                 apply(&mut self.shard, source, &messages, work)?;
+                source.remember(&messages, messages.len());
                 work.flush(std::iter::once(&mut **source));
                 true
             }
             Feed::Several(merging) => merging.step(&mut self.shard, work)?,
         };
+        if std::mem::take(&mut work.skipped) {
+            self.completeness = Completeness::Broken(self.shard.newest_ms());
+        }
         if moved {
+            self.completeness.follow(self.shard.newest_ms(), self.horizon_ms);
             self.moved_at = clock::instant();
             self.fetched_since.get_or_insert(self.moved_at);
         }
@@ -94,6 +135,42 @@ impl Holding {
         unfinished
     }
 
+    /// Hands the state over to be kept when it is time; not while histories are on their way out.
+    pub(super) fn keep(&mut self, desk: &Desk) {
+        let due =
+            self.kept.as_ref().is_some_and(|kept| kept.keeping.is_due() && kept.keeper.is_free());
+        if due
+            && !self.shard.is_extracting()
+            && let Some((keeper, picture)) = self.picture(desk)
+        {
+            keeper.save(picture);
+        }
+    }
+
+    /// Hands the state over for the last time; `done` is dropped when it is durable.
+    pub(super) fn keep_last(&mut self, desk: &Desk, done: Option<SyncSender<()>>) {
+        while self.extract(desk) {}
+        match self.picture(desk) {
+            Some((keeper, picture)) => keeper.save_last(picture, done),
+            None => self.give_up(),
+        }
+    }
+
+    /// Leaves the snapshots of the partition to whoever owns it now.
+    pub(super) fn give_up(&self) {
+        if let Some(kept) = &self.kept {
+            kept.keeper.give_up(self.partition);
+        }
+    }
+
+    fn picture(&mut self, desk: &Desk) -> Option<(Keeper, Picture)> {
+        let Kept { keeper, keeping } = self.kept.as_mut()?;
+        let histories = desk.get(self.partition);
+        let topics = self.feed.sources().map(Source::reading);
+        let picture = keeping.picture(&mut self.shard, topics, histories, self.completeness)?;
+        Some((keeper.clone(), picture))
+    }
+
     /// Publishes what changed, and says how far the shard is. One that is idle follows the others,
     /// which are at `others_ms`.
     pub(super) fn publish(&mut self, book: &ScoreBook, others_ms: Option<i64>) -> Cut {
@@ -102,6 +179,8 @@ impl Holding {
             self.shard.follow(others_ms);
         }
         book.publish(self.partition, &mut self.shard);
+        let progress = self.feed.sources().map(Source::progress);
+        let (read, behind) = progress.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         Cut {
             partition: self.partition,
             newest_ms: self.shard.newest_ms(),
@@ -110,6 +189,10 @@ impl Holding {
             fetched_since: self.fetched_since.take(),
             usage: self.shard.usage(),
             unmatched_refunds: self.shard.unmatched_refunds(),
+            read,
+            behind,
+            restored_at: self.restored_at,
+            complete: self.completeness == Completeness::Complete,
         }
     }
 
@@ -135,6 +218,16 @@ impl Holding {
     }
 }
 
+impl Feed {
+    fn sources(&self) -> impl Iterator<Item = &Source> {
+        let (one, several) = match self {
+            Self::One(source) => (Some(&**source), None),
+            Self::Several(merging) => (None, Some(merging.sources())),
+        };
+        one.into_iter().chain(several.into_iter().flatten())
+    }
+}
+
 /// Decodes and applies a batch of the only topic.
 fn apply(
     shard: &mut Shard,
@@ -156,7 +249,7 @@ fn apply(
                 }
             }
             Message::Record(_) => {}
-            Message::Fault(fault) => source.faulted(&fault, &work.kafka)?,
+            Message::Fault(fault) => work.faulted(source, &fault)?,
         }
     }
     let mut outcomes = std::mem::take(&mut work.outcomes);

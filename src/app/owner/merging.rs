@@ -67,10 +67,13 @@ struct Chosen<'a> {
 impl Merging {
     pub(super) fn new(sources: Vec<Source>, patience: Patience) -> Self {
         let line = |source| Line { source, messages: None, settled: 0, ahead: AHEAD_MIN };
-        Self {
-            merge: Merge::new(sources.len(), patience, clock::instant()),
-            lines: sources.into_iter().map(line).collect(),
+        let mut merge = Merge::new(sources.len(), patience, clock::instant());
+        for (topic, source) in sources.iter().enumerate() {
+            if let Some(newest_ms) = source.reading().newest_ms() {
+                merge.applied(topic, newest_ms);
+            }
         }
+        Self { merge, lines: sources.into_iter().map(line).collect() }
     }
 
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
@@ -194,6 +197,11 @@ impl Line {
     /// Keeps what is not settled for the next step.
     fn put_back(&mut self, messages: Option<Messages>, used: usize, used_up: bool) {
         self.settled += used;
+        if let Some(messages) = &messages
+            && used > 0
+        {
+            self.source.remember(messages, self.settled);
+        }
         if used_up {
             self.ahead = (self.ahead * 2).min(BATCH);
         } else if used < self.ahead / 2 {
@@ -258,7 +266,7 @@ impl<'a> Ahead<'a> {
                         work.reject(&line.source, &record, *reason);
                     }
                 }
-                Slot::Fault(fault) => line.source.faulted(fault, &work.kafka)?,
+                Slot::Fault(fault) => work.faulted(&mut line.source, fault)?,
                 Slot::Repeated => {}
             }
             self.used += 1;

@@ -5,13 +5,16 @@
 
 mod handle;
 mod holding;
+mod keeping;
 mod merging;
 mod metrics;
+mod reading;
 mod source;
 mod thread;
 mod work;
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -20,15 +23,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use handle::Handle;
+pub use keeping::{Completeness, Keeping};
 pub use metrics::Metrics;
+pub use reading::Reading;
 use thread::Command;
 
+use super::keeper::Keeper;
 use super::witness::Desk;
 use crate::clock;
 use crate::engine::{Limits, Usage};
 use crate::ingest::dead_letter::DeadLetters;
 use crate::ingest::format::Decoder;
-use crate::ingest::kafka::{self, Assigned, Assignments, Start};
+use crate::ingest::kafka::{self, Assigned, Assignments, OnGap, Start};
 use crate::ingest::order::{Patience, Watermark};
 use crate::model::Params;
 use crate::rank::ScoreBook;
@@ -38,8 +44,6 @@ const SILENT_MAX: Duration = Duration::from_mins(1);
 /// For a thread to let go of partitions: it looks at commands every few ms.
 const REVOKE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Where a partition of a topic begins.
-pub type StartAt = Box<dyn Fn(&str, i32) -> Start + Send + Sync>;
 /// The limits of each of so many shards.
 pub type LimitsOf = Box<dyn Fn(usize) -> Limits + Send + Sync>;
 
@@ -50,7 +54,9 @@ pub struct Settings {
     pub patience: Patience,
     pub params: Params,
     pub limits: LimitsOf,
-    pub start: StartAt,
+    pub on_gap: OnGap,
+    /// Keeps the shards' states, if they are kept.
+    pub keeper: Option<Keeper>,
 }
 
 /// What the threads need of other parts.
@@ -77,13 +83,22 @@ pub struct Cut {
     pub usage: Usage,
     /// Refunds of a sale that is not known, ever.
     pub unmatched_refunds: u64,
+    /// Records of its topics read, and known to be still to be read.
+    pub read: u64,
+    pub behind: u64,
+    /// Offset that the first topic was read on from, when its shard was restored.
+    pub restored_at: Option<i64>,
+    /// Whether nothing is missing that the log had deleted.
+    pub complete: bool,
 }
 
 /// Why a thread cannot go on.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("records from {position} on were deleted before they were read: {reason}")]
-    OffsetGone { position: String, reason: String },
+    #[error("records from {position} on were deleted before they were read")]
+    OffsetGone { position: String },
+    #[error("the log ends before {position}, up to where it was read: {reason}")]
+    LogChanged { position: String, reason: String },
     #[error("of partition {partition} some topics were revoked and others not")]
     PartlyRevoked { partition: i32 },
 }
@@ -94,6 +109,8 @@ struct Shared {
     patience: Patience,
     params: Params,
     limits: LimitsOf,
+    on_gap: OnGap,
+    keeper: Option<Keeper>,
     book: Arc<ScoreBook>,
     desk: Desk,
     /// How many partitions a topic has; 0 until that is known.
@@ -104,7 +121,6 @@ struct Shared {
 pub struct Owners {
     threads: Vec<Handle>,
     shared: Arc<Shared>,
-    start: StartAt,
     dead_letters: DeadLetters,
 }
 
@@ -115,6 +131,8 @@ impl Owners {
             patience: settings.patience,
             params: settings.params,
             limits: settings.limits,
+            on_gap: settings.on_gap,
+            keeper: settings.keeper,
             book: Arc::clone(&links.book),
             desk: links.desk.clone(),
             partitions: AtomicUsize::new(0),
@@ -124,7 +142,7 @@ impl Owners {
             .map(|number| Handle::spawn(number, &shared, links))
             .collect::<io::Result<_>>()?;
         let dead_letters = links.dead_letters.clone();
-        Ok(Self { threads, shared, start: settings.start, dead_letters })
+        Ok(Self { threads, shared, dead_letters })
     }
 
     /// Has every shard publish, and says how far they are; those that are idle follow
@@ -155,7 +173,8 @@ impl Owners {
         })
     }
 
-    /// Has every thread stop taking records in, and publish. Those that do not answer by
+    /// Has every thread stop taking records in, hand its shards' states over to be kept, and
+    /// publish. Those that do not answer by
     /// `deadline` are missing.
     #[must_use]
     pub fn drain(&self, deadline: Instant) -> Vec<Cut> {
@@ -193,8 +212,19 @@ impl Assignments for Owners {
         self.shared.partitions.store(count, Ordering::Relaxed);
     }
 
+    fn prepare(&self, partitions: &[(String, i32)]) -> Result<(), String> {
+        let numbers: BTreeSet<i32> = partitions.iter().map(|(_, partition)| *partition).collect();
+        self.shared.welcome(&numbers);
+        let Some(keeper) = &self.shared.keeper else { return Ok(()) };
+        keeper.refresh();
+        let numbers: Vec<i32> = numbers.into_iter().collect();
+        keeper.recover(&numbers, &self.shared.params, &self.shared.limits())
+    }
+
     fn start(&self, topic: &str, partition: i32) -> Start {
-        (self.start)(topic, partition)
+        let keeper = self.shared.keeper.as_ref();
+        let next = keeper.and_then(|keeper| keeper.next_offset(topic, partition));
+        next.map_or(Start::Beginning, Start::At)
     }
 
     fn assign(&self, assigned: Vec<Assigned>) {
@@ -211,14 +241,15 @@ impl Assignments for Owners {
         }
     }
 
-    fn revoke(&self, partitions: &[(String, i32)]) {
+    fn revoke(&self, partitions: &[(String, i32)], lost: bool) {
         let deadline = clock::instant() + REVOKE_WITHIN;
         let (done, acknowledged) = mpsc::sync_channel(self.threads.len());
         for (number, handle) in self.threads.iter().enumerate() {
             let part: Vec<(String, i32)> =
                 partitions.iter().filter(|(_, p)| self.thread_of(*p) == number).cloned().collect();
             if !part.is_empty() {
-                handle.command(Command::Revoke(part, done.clone()), &self.shared);
+                let done = done.clone();
+                handle.command(Command::Revoke { partitions: part, lost, done }, &self.shared);
             }
         }
         drop(done);
@@ -243,6 +274,20 @@ fn until<T>(replies: &Receiver<T>, deadline: Instant) -> Vec<T> {
 }
 
 impl Shared {
+    /// Says when the topics have more partitions than they had.
+    fn welcome(&self, partitions: &BTreeSet<i32>) {
+        let highest = partitions.last().and_then(|p| usize::try_from(*p).ok()).unwrap_or(0);
+        let known = self.partitions.load(Ordering::Relaxed);
+        if known > 0 && highest >= known {
+            tracing::warn!(
+                partitions = highest + 1,
+                before = known,
+                "partitions were added: actors that moved to one count twice for a while"
+            );
+            self.partitions.store(highest + 1, Ordering::Relaxed);
+        }
+    }
+
     fn limits(&self) -> Limits {
         (self.limits)(self.partitions.load(Ordering::Relaxed).max(1))
     }

@@ -11,9 +11,14 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::Error;
 use super::metrics::{Metrics, WatermarkSeries};
+use super::reading::Reading;
 use crate::clock;
-use crate::ingest::kafka::{self, Assigned, Messages, PartitionQueue, PartitionSeries};
-use crate::ingest::kafka::{Progress, Record, Start};
+use crate::ingest::kafka::{self, Assigned, Message, Messages, OnGap, PartitionQueue};
+use crate::ingest::kafka::{PartitionSeries, Progress, Record, Start};
+use crate::snapshot::{Covered, LastRecord};
+
+/// For the broker to say how far a log goes that has deleted what is to be read.
+const BOUNDS_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) struct Source {
     pub(super) topic: Arc<str>,
@@ -25,16 +30,36 @@ pub(super) struct Source {
     queue: PartitionQueue,
     series: PartitionSeries,
     watermark: WatermarkSeries,
-    next_offset: i64,
+    reading: Reading,
     log_time_ms: Option<i64>,
-    newest_ms: Option<i64>,
+    /// Records ever read, and since the last flush.
+    read: u64,
     records: u64,
     bytes: u64,
 }
 
+/// What became of a fault.
+pub(super) enum Faulted {
+    /// Reading goes on.
+    Minded,
+    /// Records were deleted before they were read; the next is the first that is left.
+    Skipped,
+}
+
 impl Source {
-    pub(super) fn new(assigned: Assigned, index: usize, metrics: &Metrics, owner: Thread) -> Self {
+    /// Takes over a topic's part; `covered` is how far it was read by whom the state is from.
+    pub(super) fn new(
+        assigned: Assigned,
+        index: usize,
+        covered: Option<&Covered>,
+        metrics: &Metrics,
+        owner: Thread,
+    ) -> Self {
         let Assigned { topic, partition, start, mut queue, series } = assigned;
+        let start = match start {
+            Start::Beginning => 0,
+            Start::At(offset) => offset,
+        };
         queue.wake(owner);
         Self {
             watermark: metrics.watermark(&topic, partition),
@@ -44,12 +69,9 @@ impl Source {
             unkeyed: 0,
             queue,
             series,
-            next_offset: match start {
-                Start::Beginning => 0,
-                Start::At(offset) => offset,
-            },
+            reading: Reading::new(start, covered),
             log_time_ms: None,
-            newest_ms: None,
+            read: 0,
             records: 0,
             bytes: 0,
         }
@@ -61,7 +83,7 @@ impl Source {
 
     /// Whether the record was not read before.
     pub(super) fn is_new(&self, record: &Record<'_>) -> bool {
-        record.offset >= self.next_offset
+        self.reading.is_new(record.offset)
     }
 
     /// Counts a record; false if it was read before.
@@ -69,37 +91,98 @@ impl Source {
         if !self.is_new(record) {
             return false;
         }
-        self.next_offset = record.offset.saturating_add(1);
+        self.reading.read(record.offset);
         self.log_time_ms = record.log_time_ms;
+        self.read += 1;
         self.records += 1;
         let bytes = record.payload.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
         self.bytes += bytes as u64;
         true
     }
 
+    /// Remembers what the last record of a batch looks like, if it was the last one read.
+    pub(super) fn remember(&mut self, messages: &Messages, settled: usize) {
+        let settled = (0..settled).rev().filter_map(|at| messages.get(at));
+        let records = settled.filter_map(|message| match message {
+            Message::Record(record) => Some(record),
+            Message::Fault(_) => None,
+        });
+        let Some(record) = records.into_iter().next() else { return };
+        if record.offset + 1 == self.reading.next_offset() {
+            let Record { offset, log_time_ms, key, payload } = record;
+            self.reading.remember(LastRecord::new(offset, log_time_ms, key, payload));
+        }
+    }
+
+    /// How far it was read.
+    pub(super) const fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Records read, and those known to be still to be read.
+    pub(super) fn progress(&self) -> (u64, u64) {
+        let high = self.queue.high_watermark().filter(|_| !self.is_at_end());
+        let behind = high.map_or(0, |high| high.saturating_sub(self.reading.next_offset()));
+        (self.read, u64::try_from(behind).unwrap_or(0))
+    }
+
     /// An event was scored.
     pub(super) fn saw(&mut self, time_ms: i64) {
-        self.newest_ms = self.newest_ms.max(Some(time_ms));
+        self.reading.saw(time_ms);
     }
 
     /// Whether nothing is known to come after what was read.
     pub(super) fn is_at_end(&self) -> bool {
-        self.queue.is_at_end(self.next_offset)
+        self.queue.is_at_end(self.reading.next_offset())
     }
 
     /// What can be retried is librdkafka's to retry, and only said.
     pub(super) fn faulted(
-        &self,
+        &mut self,
         fault: &kafka::Fault,
+        on_gap: OnGap,
         metrics: &kafka::Metrics,
-    ) -> Result<(), Error> {
+    ) -> Result<Faulted, Error> {
         metrics.error(fault.code);
-        let position = format!("{}-{}-{}", self.topic, self.partition, self.next_offset);
+        let position = format!("{}-{}-{}", self.topic, self.partition, self.reading.next_offset());
         if fault.code == RDKafkaErrorCode::AutoOffsetReset {
-            return Err(Error::OffsetGone { position, reason: fault.reason.clone() });
+            return self.skip_deleted(position, fault, on_gap, metrics);
         }
         tracing::warn!(position, code = ?fault.code, reason = fault.reason, "cannot be read");
-        Ok(())
+        Ok(Faulted::Minded)
+    }
+
+    /// The broker has no record at the next offset: it deleted some, or the log is another.
+    fn skip_deleted(
+        &mut self,
+        position: String,
+        fault: &kafka::Fault,
+        on_gap: OnGap,
+        metrics: &kafka::Metrics,
+    ) -> Result<Faulted, Error> {
+        match self.queue.ask_bounds(BOUNDS_WITHIN) {
+            Some((first, _)) if first > self.reading.next_offset() && on_gap == OnGap::Resume => {
+                let records = u64::try_from(first - self.reading.next_offset()).unwrap_or(0);
+                tracing::error!(position, records, "records were deleted before they were read");
+                metrics.gap(&self.topic, records);
+                self.reading.skip_to(first);
+                self.queue.resume_at(first);
+                Ok(Faulted::Skipped)
+            }
+            Some((first, _)) if first > self.reading.next_offset() => {
+                Err(Error::OffsetGone { position })
+            }
+            Some((first, end)) if (first..=end).contains(&self.reading.next_offset()) => {
+                // It was said late: the offset is there.
+                self.queue.resume_at(self.reading.next_offset());
+                Ok(Faulted::Minded)
+            }
+            Some(_) => Err(Error::LogChanged { position, reason: fault.reason.clone() }),
+            None => {
+                tracing::warn!(position, "the broker does not say how far the log goes");
+                Ok(Faulted::Minded)
+            }
+        }
     }
 
     pub(super) fn flush(&mut self, metrics: &Metrics) {
@@ -107,7 +190,7 @@ impl Source {
             series.records.inc_by(std::mem::take(&mut self.records));
             series.bytes.inc_by(std::mem::take(&mut self.bytes));
             series.unkeyed(std::mem::take(&mut self.unkeyed), &self.topic);
-            if let Some(newest_ms) = self.newest_ms {
+            if let Some(newest_ms) = self.reading.newest_ms() {
                 series.saw(newest_ms);
             }
         }
@@ -115,11 +198,11 @@ impl Source {
 
     /// Shows how far it has been read.
     pub(super) fn show(&self) {
-        if let Some(newest_ms) = self.newest_ms {
+        if let Some(newest_ms) = self.reading.newest_ms() {
             self.watermark.set(newest_ms);
         }
         self.series.set(&Progress {
-            position: self.next_offset,
+            position: self.reading.next_offset(),
             high_watermark: self.queue.high_watermark(),
             at_end: self.is_at_end(),
             log_time_ms: self.log_time_ms,

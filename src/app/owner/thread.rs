@@ -12,13 +12,16 @@ use std::time::Duration;
 
 use prometheus::Counter;
 
-use super::holding::Holding;
+use super::holding::{Beginning, Holding, Kept};
+use super::keeping::{Completeness, Keeping};
 use super::source::Source;
 use super::work::Work;
 use super::{Cut, Error, Shared};
 use crate::clock;
 use crate::engine::Shard;
 use crate::ingest::kafka::Assigned;
+use crate::model::Histories;
+use crate::snapshot::Restored;
 
 /// After so much work commands are looked at again.
 const WORK_MAX: Duration = Duration::from_millis(5);
@@ -27,11 +30,16 @@ const SLEEP_MAX: Duration = Duration::from_millis(100);
 
 pub(super) enum Command {
     Assign(Vec<Assigned>),
-    /// Acknowledged when the queues are dropped.
-    Revoke(Vec<(String, i32)>, SyncSender<()>),
+    /// `done` is dropped when the queues are, and what is to be kept is durable; of what is `lost`
+    /// nothing is.
+    Revoke {
+        partitions: Vec<(String, i32)>,
+        lost: bool,
+        done: SyncSender<()>,
+    },
     /// Publish, and say how far. Shards that are idle follow the largest event time of all.
     Tick(SyncSender<Vec<Cut>>, Option<i64>),
-    /// Take nothing more in, publish, and say how far.
+    /// Take nothing more in, have the states kept, publish, and say how far.
     Drain(SyncSender<Vec<Cut>>),
 }
 
@@ -42,7 +50,7 @@ pub(super) struct Owner {
     busy: Counter,
     holdings: Vec<Holding>,
     /// Topics of partitions of which others are still to be assigned.
-    incomplete: BTreeMap<i32, Vec<Source>>,
+    incomplete: BTreeMap<i32, Vec<Assigned>>,
     /// Whose turn it is.
     turn: usize,
     draining: bool,
@@ -81,13 +89,15 @@ impl Owner {
         loop {
             match self.commands.try_recv() {
                 Ok(Command::Assign(assigned)) => self.assign(assigned),
-                Ok(Command::Revoke(partitions, done)) => {
-                    self.revoke(&partitions)?;
-                    answer(&done, ());
+                Ok(Command::Revoke { partitions, lost, done }) => {
+                    self.revoke(&partitions, lost, &done)?;
                 }
                 Ok(Command::Tick(reply, newest_ms)) => answer(&reply, self.publish(newest_ms)),
                 Ok(Command::Drain(reply)) => {
                     self.draining = true;
+                    for held in &mut self.holdings {
+                        held.keep_last(&self.shared.desk, None);
+                    }
                     answer(&reply, self.publish(None));
                 }
                 Err(TryRecvError::Empty) => return Ok(ControlFlow::Continue(())),
@@ -108,6 +118,7 @@ impl Owner {
             if let Some(holding) = self.holdings.get_mut(self.turn) {
                 moved |= holding.step(&mut self.work)?;
                 moved |= holding.extract(&self.shared.desk);
+                holding.keep(&self.shared.desk);
             }
             if began.elapsed() >= WORK_MAX {
                 break;
@@ -121,38 +132,96 @@ impl Owner {
 
     fn assign(&mut self, assigned: Vec<Assigned>) {
         for assigned in assigned {
-            let Some(index) = self.shared.topics.iter().position(|t| **t == *assigned.topic) else {
-                tracing::error!(
-                    topic = &*assigned.topic,
-                    "assigned a topic that is not configured"
-                );
-                continue;
-            };
             let partition = assigned.partition;
-            let source = Source::new(assigned, index, &self.work.metrics, thread::current());
-            let sources = self.incomplete.entry(partition).or_default();
-            sources.push(source);
-            if sources.len() == self.shared.topics.len() {
-                let sources = self.incomplete.remove(&partition).unwrap_or_default();
-                self.hold(partition, sources);
+            let topics = self.incomplete.entry(partition).or_default();
+            topics.push(assigned);
+            if topics.len() == self.shared.topics.len() {
+                let topics = self.incomplete.remove(&partition).unwrap_or_default();
+                self.hold(partition, topics);
             }
         }
     }
 
-    fn hold(&mut self, partition: i32, mut sources: Vec<Source>) {
-        let shard = Shard::new(&self.shared.params, &self.shared.limits());
-        sources.sort_by_key(|source| source.index);
-        let holding = Holding::new(partition, shard, sources, self.shared.patience);
-        self.holdings.push(holding);
+    /// Begins with what was kept of the partition, or with nothing.
+    fn hold(&mut self, partition: i32, mut topics: Vec<Assigned>) {
+        let shared = Arc::clone(&self.shared);
+        let place = |topic: &str| shared.topics.iter().position(|t| t == topic);
+        topics.sort_by_key(|assigned| place(&assigned.topic));
+        let recovered = shared.keeper.as_ref().and_then(|keeper| keeper.take(partition));
+        let (logs, restored) =
+            recovered.map_or((Vec::new(), None), |found| (found.logs, found.restored));
+        let covered = |at: usize| restored.as_ref()?.header.covered.get(at);
+        let sources: Vec<Source> = topics
+            .into_iter()
+            .enumerate()
+            .map(|(at, assigned)| {
+                let metrics = &self.work.metrics;
+                Source::new(assigned, at, covered(at), metrics, thread::current())
+            })
+            .collect();
+        let read = sources.iter().map(|source| source.reading().next_offset()).collect();
+        let keeper = shared.keeper.as_ref();
+        let kept = keeper.map(|keeper| {
+            let origin = keeper.origin(partition);
+            Kept {
+                keeper: keeper.clone(),
+                keeping: Keeping::new(origin, logs, read, keeper.interval()),
+            }
+        });
+        let beginning = self.begin(partition, restored, kept);
+        self.holdings.push(Holding::new(partition, beginning, sources, shared.patience));
     }
 
-    fn revoke(&mut self, partitions: &[(String, i32)]) -> Result<(), Error> {
+    fn begin(
+        &self,
+        partition: i32,
+        restored: Option<Restored<(Shard, Option<Histories>)>>,
+        kept: Option<Kept>,
+    ) -> Beginning {
+        let params = &self.shared.params;
+        let horizon_ms = params.retention_buckets.saturating_mul(params.bucket_ms);
+        let Some(Restored { header, state: (shard, histories), gaps }) = restored else {
+            let shard = Shard::new(params, &self.shared.limits());
+            let completeness = Completeness::Complete;
+            return Beginning { shard, kept, completeness, horizon_ms, restored_at: None };
+        };
+        if let Some(histories) = histories {
+            self.shared.desk.put(partition, histories);
+        }
+        for gap in &gaps {
+            let records = u64::try_from(gap.to - gap.from).unwrap_or(0);
+            self.work.kafka.gap(&gap.topic, records);
+        }
+        let newest_ms = shard.newest_ms();
+        let completeness = if gaps.is_empty() {
+            Completeness::restored(header.incomplete_until_ms, newest_ms)
+        } else {
+            Completeness::Broken(newest_ms)
+        };
+        let restored_at = header.covered.first().map(|covered| covered.next_offset);
+        Beginning { shard, kept, completeness, horizon_ms, restored_at }
+    }
+
+    fn revoke(
+        &mut self,
+        partitions: &[(String, i32)],
+        lost: bool,
+        done: &SyncSender<()>,
+    ) -> Result<(), Error> {
         let topics_of = |partition| partitions.iter().filter(|(_, p)| *p == partition).count();
         for (_, partition) in partitions {
             self.incomplete.remove(partition);
+            if let Some(keeper) = &self.shared.keeper {
+                drop(keeper.take(*partition));
+            }
         }
         let topics = self.shared.topics.len();
-        for gone in self.holdings.extract_if(.., |held| topics_of(held.partition) > 0) {
+        for mut gone in self.holdings.extract_if(.., |held| topics_of(held.partition) > 0) {
+            if lost {
+                gone.give_up();
+            } else {
+                gone.keep_last(&self.shared.desk, Some(done.clone()));
+            }
             self.shared.book.forget(gone.partition);
             self.shared.desk.remove(gone.partition);
             if topics_of(gone.partition) < topics {

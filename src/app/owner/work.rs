@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use prometheus::local::LocalHistogram;
 
+use super::Error;
 use super::metrics::Metrics;
-use super::source::Source;
+use super::source::{Faulted, Source};
 use crate::clock;
 use crate::engine::Outcome;
 use crate::ingest::dead_letter::DeadLetters;
 use crate::ingest::format::{Decoder, Keyed, Record as WireRecord};
-use crate::ingest::kafka::{self, Record};
+use crate::ingest::kafka::{self, Fault, OnGap, Record};
 use crate::model::{Interaction, Kind, Position, Reason, Rejection};
 
 pub(super) struct Work {
@@ -20,6 +21,9 @@ pub(super) struct Work {
     pub(super) dead_letter: DeadLetters,
     pub(super) kafka: kafka::Metrics,
     pub(super) metrics: Metrics,
+    pub(super) on_gap: OnGap,
+    /// Whether records were found deleted since this was last taken.
+    pub(super) skipped: bool,
     /// Reused from batch to batch.
     pub(super) outcomes: Vec<Outcome>,
     kinds: [u64; Kind::ALL.len()],
@@ -37,11 +41,14 @@ impl Work {
         dead_letter: DeadLetters,
         kafka: kafka::Metrics,
         metrics: Metrics,
+        on_gap: OnGap,
     ) -> Self {
         Self {
             decoder,
             dead_letter,
             kafka,
+            on_gap,
+            skipped: false,
             outcomes: Vec::new(),
             kinds: [0; Kind::ALL.len()],
             rejected: [0; Reason::ALL.len()],
@@ -56,6 +63,13 @@ impl Work {
     pub(super) fn begin(&mut self) {
         self.now_ms = clock::wall_ms();
         self.outcomes.clear();
+    }
+
+    /// Minds that a topic could not be read.
+    pub(super) fn faulted(&mut self, source: &mut Source, fault: &Fault) -> Result<(), Error> {
+        let faulted = source.faulted(fault, self.on_gap, &self.kafka)?;
+        self.skipped |= matches!(faulted, Faulted::Skipped);
+        Ok(())
     }
 
     /// The record as the decoder takes it.

@@ -4,6 +4,7 @@
 //! Invariant: what is held is bounded by two records of the largest size for each block, however long a line is.
 
 mod block;
+mod letters;
 mod lines;
 mod open;
 mod rows;
@@ -20,6 +21,7 @@ pub use block::{Block, Decoded, Rejected};
 pub use spread::spread;
 
 use super::format::{ColumnNames, ColumnsError, RECORD_BYTES_MAX};
+use letters::Letters;
 use lines::Lines;
 use rows::Rows;
 
@@ -34,10 +36,23 @@ pub enum Source {
     File(PathBuf),
 }
 
+/// How events lie in a source.
+#[derive(Clone, Debug, Default)]
+pub enum Shape {
+    /// As tables in those called `.csv`, `.csv.gz` or `.csv.zst`, with columns called as the
+    /// fields; in all others an event a line.
+    #[default]
+    ByName,
+    /// As tables with these columns.
+    Table(ColumnNames),
+    /// As dead letters in a file of the daemon's.
+    Letters,
+}
+
 /// Reads sources one after the other.
 pub struct Reader {
     waiting: VecDeque<Source>,
-    column_names: Option<ColumnNames>,
+    shape: Shape,
     current: Option<Current>,
     progress: Progress,
 }
@@ -68,20 +83,19 @@ struct Current {
 enum Content {
     Lines(Lines),
     Rows(Box<Rows>),
+    Letters(Letters),
 }
 
 impl Reader {
-    /// A reader of `sources` in their order. All of them are tables if `column_names` are given;
-    /// otherwise those called `.csv`, `.csv.gz` or `.csv.zst` are, with columns called as the
-    /// fields, and the others hold an event a line.
-    pub fn new(sources: Vec<Source>, column_names: Option<ColumnNames>) -> Result<Self, FileError> {
+    /// A reader of `sources`, all of the same shape, in their order.
+    pub fn new(sources: Vec<Source>, shape: Shape) -> Result<Self, FileError> {
         let mut total = Some(0);
         for source in &sources {
             let bytes = source.bytes()?;
             total = total.zip(bytes).map(|(total, bytes)| total + bytes);
         }
         let progress = Progress { read: Arc::default(), total };
-        Ok(Self { waiting: sources.into(), column_names, current: None, progress })
+        Ok(Self { waiting: sources.into(), shape, current: None, progress })
     }
 
     #[must_use]
@@ -95,11 +109,9 @@ impl Reader {
             let current = match &mut self.current {
                 Some(current) => current,
                 None => match self.waiting.pop_front() {
-                    Some(source) => self.current.insert(open(
-                        &source,
-                        self.column_names.as_ref(),
-                        &self.progress,
-                    )?),
+                    Some(source) => {
+                        self.current.insert(open(&source, &self.shape, &self.progress)?)
+                    }
                     None => return Ok(false),
                 },
             };
@@ -107,6 +119,7 @@ impl Reader {
             let is_more = match &mut current.content {
                 Content::Lines(lines) => lines.fill(block),
                 Content::Rows(rows) => rows.fill(block),
+                Content::Letters(letters) => letters.fill(block),
             }?;
             if !is_more {
                 self.current = None;
@@ -118,20 +131,17 @@ impl Reader {
     }
 }
 
-fn open(
-    source: &Source,
-    column_names: Option<&ColumnNames>,
-    progress: &Progress,
-) -> Result<Current, FileError> {
+fn open(source: &Source, shape: &Shape, progress: &Progress) -> Result<Current, FileError> {
     let name: Arc<str> = source.name().into();
     let input = open::decompressed(source, &progress.read)
         .map_err(|error| FileError::Open { name: name.to_string(), source: error })?;
-    let content = match column_names {
-        Some(names) => Content::Rows(Box::new(Rows::new(input, names.clone()))),
-        None if source.is_table() => {
+    let content = match shape {
+        Shape::Letters => Content::Letters(Letters::new(input)),
+        Shape::Table(names) => Content::Rows(Box::new(Rows::new(input, names.clone()))),
+        Shape::ByName if source.is_table() => {
             Content::Rows(Box::new(Rows::new(input, ColumnNames::default())))
         }
-        None => Content::Lines(Lines::new(input)),
+        Shape::ByName => Content::Lines(Lines::new(input)),
     };
     Ok(Current { name, content })
 }

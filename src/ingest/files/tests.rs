@@ -44,8 +44,12 @@ type Outcome = (Vec<String>, Vec<(i64, Reason)>);
 
 /// Targets in order, and the lines rejected.
 fn read(sources: Vec<Source>, columns: Option<&str>) -> Result<Outcome, FileError> {
-    let columns = columns.map(|names| names.parse().expect("the columns are right"));
-    let mut reader = Reader::new(sources, columns)?;
+    let table = |names: &str| Shape::Table(names.parse().expect("the columns are right"));
+    read_shaped(sources, columns.map_or(Shape::ByName, table))
+}
+
+fn read_shaped(sources: Vec<Source>, shape: Shape) -> Result<Outcome, FileError> {
+    let mut reader = Reader::new(sources, shape)?;
     let (mut block, decoder) = (Block::default(), decoder());
     let (mut events, mut rejected) = (Vec::new(), Vec::new());
     while reader.next_block(&mut block)? {
@@ -115,7 +119,7 @@ fn blocks_cut_no_event_and_drop_long_lines() {
 fn a_block_stays_small_while_a_line_does_not_end() {
     let directory = tempfile::tempdir().expect("a directory");
     let source = write(directory.path(), "endless", &vec![b'x'; 8 * BLOCK_BYTES]);
-    let mut reader = Reader::new(vec![source], None).expect("it exists");
+    let mut reader = Reader::new(vec![source], Shape::ByName).expect("it exists");
     let mut block = Block::default();
     assert!(reader.next_block(&mut block).expect("readable"));
     assert!(!reader.next_block(&mut block).expect("readable"));
@@ -209,7 +213,7 @@ fn shards_see_their_actors_in_order_whatever_their_number() {
     let text = format!("nonsense\n{}", likes(100_000));
     let path = write(directory.path(), "many", text.as_bytes());
     for width in [1, 2, 3, 7] {
-        let reader = Reader::new(vec![path.clone()], None).expect("it exists");
+        let reader = Reader::new(vec![path.clone()], Shape::ByName).expect("it exists");
         let mut shards = vec![Vec::new(); width];
         let mut rejected = 0;
         let apply = |shard: &mut Vec<(u64, usize)>, batch: &Batch<'_>| {
@@ -235,10 +239,39 @@ fn what_precedes_an_error_is_applied() {
     let directory = tempfile::tempdir().expect("a directory");
     let good = write(directory.path(), "good", likes(10).as_bytes());
     let folder = Source::File(directory.path().to_owned());
-    let reader = Reader::new(vec![good, folder], None).expect("both exist");
+    let reader = Reader::new(vec![good, folder], Shape::ByName).expect("both exist");
     let mut shards = [0, 0, 0];
     let apply = |count: &mut usize, batch: &Batch<'_>| *count += batch.len();
     let result = spread(reader, &decoder(), &mut shards, apply, |_| ());
     assert!(matches!(result, Err(FileError::Open { .. })), "{result:?}");
     assert_eq!(shards.iter().sum::<usize>(), 10);
+}
+
+#[test]
+fn dead_letters_give_the_records_that_are_in_them() {
+    use crate::ingest::dead_letter::{DeadLetter, FileSink, Sink};
+    use crate::model::{Position, Rejection};
+
+    let directory = tempfile::tempdir().expect("a folder");
+    let path = directory.path().join("dead.ndjson");
+    let letter = |offset, payload: Option<&[u8]>| DeadLetter {
+        rejection: Rejection {
+            position: Position { topic: "t".into(), partition: 3, offset },
+            reason: Reason::TooNew,
+        },
+        key: None,
+        payload: payload.map(Into::into),
+        time_ms: 7,
+    };
+    let event = br#"{"kind":"like","actor":"a","target":"t0"}"#;
+    let letters = [letter(5, Some(event)), letter(6, None), letter(7, Some(b"\xff\xfe"))];
+    FileSink::open(&path).expect("opened").write(&letters).expect("written");
+    let mut text = fs::read(&path).expect("readable");
+    text.extend_from_slice(b"no letter\n");
+    fs::write(&path, text).expect("writable");
+    let (events, rejected) =
+        read_shaped(vec![Source::File(path)], Shape::Letters).expect("readable");
+    assert_eq!(events, ["t0"]);
+    let lines: Vec<i64> = rejected.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [2, 3, 4]);
 }

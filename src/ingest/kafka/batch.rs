@@ -131,11 +131,44 @@ impl PartitionQueue {
                 Message::Fault(_) => faulty = true,
             }
         }
-        if faulty && let Some(at) = self.here(self.resume) {
+        if faulty {
+            self.seek();
+        }
+    }
+
+    /// Goes on at `offset`, whatever was to come next.
+    pub fn resume_at(&mut self, offset: i64) {
+        self.resume = Offset::Offset(offset);
+        self.seek();
+    }
+
+    fn seek(&self) {
+        if let Some(at) = self.here(self.resume) {
             // SAFETY: client and list are alive; without a timeout nothing is waited for, and
             // there is no error to be freed.
             unsafe { sys::rd_kafka_seek_partitions(self.client.as_ptr(), at.ptr(), 0) };
         }
+    }
+
+    /// Asks the broker for the first offset of the partition and the one behind its last record;
+    /// nothing if it does not answer.
+    #[must_use]
+    pub fn ask_bounds(&self, within: Duration) -> Option<(i64, i64)> {
+        let (mut low, mut high) = (-1, -1);
+        let timeout_ms = c_int::try_from(within.as_millis()).unwrap_or(c_int::MAX);
+        // SAFETY: the client outlives this value, the topic is a C string, and the offsets are
+        // written before the call returns.
+        let error = unsafe {
+            sys::rd_kafka_query_watermark_offsets(
+                self.client.as_ptr(),
+                self.topic.as_ptr(),
+                self.partition,
+                &raw mut low,
+                &raw mut high,
+                timeout_ms,
+            )
+        };
+        (error == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then_some((low, high))
     }
 
     /// The offset behind the partition's last record, as of the last answer of the broker.

@@ -48,8 +48,32 @@ pub struct Config {
     pub instance_id: Option<String>,
     /// Bytes that may wait in memory unread, over all partitions.
     pub prefetch: ByteSize,
+    /// When the log deleted records before they were read: resume with the first that is left and
+    /// mark results incomplete until the missing ones would not count any more, or stop.
+    pub on_gap: OnGap,
+    /// When a snapshot is of another log than the topic is now: rebuild from the beginning of the
+    /// log there is, or stop.
+    pub on_other_log: OnOtherLog,
     /// Anything else that librdkafka understands, such as `security.protocol`.
     pub properties: BTreeMap<String, String>,
+}
+
+/// See [`Config::on_gap`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnGap {
+    #[default]
+    Resume,
+    Stop,
+}
+
+/// See [`Config::on_other_log`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOtherLog {
+    #[default]
+    Rebuild,
+    Stop,
 }
 
 impl Default for Config {
@@ -61,6 +85,8 @@ impl Default for Config {
             group: "sillage".into(),
             instance_id: None,
             prefetch: ByteSize(256 << 20),
+            on_gap: OnGap::default(),
+            on_other_log: OnOtherLog::default(),
             properties: BTreeMap::new(),
         }
     }
@@ -141,6 +167,23 @@ impl Config {
             config.set(name, value);
         }
         config.set("bootstrap.servers", &self.brokers).set("allow.auto.create.topics", "false");
+        config
+    }
+
+    /// Settings of a client that looks records up.
+    pub(super) fn probe(&self) -> ClientConfig {
+        let mut config = self.client();
+        config
+            // librdkafka asks for a name where none is needed; nobody joins by it.
+            .set("group.id", format!("{}-probe", self.group))
+            .set("auto.offset.reset", "error")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_committed")
+            .set("check.crcs", "true")
+            .set("fetch.wait.max.ms", "10")
+            .set("queued.min.messages", "1");
         config
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::committer::Committer;
 use super::config::Config;
 use super::context::{Assignments, Context};
 use super::metrics::Metrics;
@@ -40,6 +41,8 @@ pub enum Error {
          {first} has {first_count}, {second} has {second_count}"
     )]
     PartitionedUnlike { first: String, first_count: usize, second: String, second_count: usize },
+    #[error("the assignment cannot be taken: {0}")]
+    Unprepared(String),
     #[error("the assignment cannot be taken")]
     Assign(#[source] KafkaError),
     #[error("partition {partition} of {topic} has no queue")]
@@ -67,6 +70,7 @@ impl Consumer {
     pub fn start(
         config: &Config,
         assignments: Arc<dyn Assignments>,
+        committer: Committer,
         metrics: Metrics,
     ) -> Result<Self, Error> {
         let (stop, status) = (Stop::default(), Status::default());
@@ -75,6 +79,7 @@ impl Consumer {
         let member = Member {
             config: config.clone(),
             assignments,
+            committer,
             metrics,
             status: status.clone(),
             stop: stop.clone(),
@@ -160,6 +165,7 @@ impl Stop {
 struct Member {
     config: Config,
     assignments: Arc<dyn Assignments>,
+    committer: Committer,
     metrics: Metrics,
     status: Status,
     stop: Stop,
@@ -192,6 +198,7 @@ impl Member {
             self.config.consumer(partitions).create_with_context(context).map_err(Error::Client)?;
         let consumer = Arc::new(consumer);
         consumer.context().bind(&consumer);
+        self.committer.bind(&consumer);
         let topics: Vec<&str> = self.config.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(Error::Subscribe)?;
         tracing::info!(

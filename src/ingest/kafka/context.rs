@@ -40,14 +40,18 @@ pub trait Assignments: Send + Sync + 'static {
     /// How many partitions each topic has; told before any is assigned.
     fn partitions(&self, count: usize);
 
+    /// Takes note that partitions are about to be assigned, or says why they cannot be.
+    fn prepare(&self, partitions: &[(String, i32)]) -> Result<(), String>;
+
     /// Where to read a partition from that is about to be assigned.
     fn start(&self, topic: &str, partition: i32) -> Start;
 
     /// Takes over partitions.
     fn assign(&self, assigned: Vec<Assigned>);
 
-    /// Gives partitions back; their queues are dropped when this returns.
-    fn revoke(&self, partitions: &[(String, i32)]);
+    /// Gives partitions back; their queues are dropped when this returns. When they are `lost`,
+    /// somebody else owns them by now.
+    fn revoke(&self, partitions: &[(String, i32)], lost: bool);
 }
 
 pub(super) struct Context {
@@ -147,6 +151,9 @@ impl Context {
         list: &mut TopicPartitionList,
     ) -> Result<Vec<Assigned>, Error> {
         let named = partitions(list);
+        if let Some(owner) = &self.assignments {
+            owner.prepare(&named).map_err(Error::Unprepared)?;
+        }
         let mut taken = Vec::with_capacity(named.len());
         for (topic, partition) in named {
             let start = self.assignments.as_ref().map(|owner| owner.start(&topic, partition));
@@ -196,7 +203,7 @@ impl Context {
             tracing::info!(?partitions, "partitions revoked");
         }
         if let Some(owner) = &self.assignments {
-            owner.revoke(&partitions);
+            owner.revoke(&partitions, lost);
         }
         let given_up = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_unassign(revoked),
@@ -225,9 +232,13 @@ impl ConsumerContext for Context {
         }
     }
 
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            tracing::debug!(%error, "commit");
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        match result {
+            Ok(()) => self.metrics.committed(offsets),
+            Err(error) => {
+                self.metrics.commit_failed();
+                tracing::debug!(%error, "commit");
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prometheus::{
     Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
-use rdkafka::Statistics;
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Statistics, TopicPartitionList};
 
 /// The Kafka families of the catalogue; cheap to clone.
 #[derive(Clone)]
@@ -25,8 +25,8 @@ struct Families {
     assigned: IntGaugeVec,
     rebalances: IntCounterVec,
     assignment_lost: IntCounter,
-    /// Registered for the catalogue: offsets are committed once there are snapshots.
-    _commits: [IntCounter; 2],
+    commits: IntCounter,
+    commit_failures: IntCounter,
     errors: IntCounterVec,
     broker_up: IntGaugeVec,
     broker_rtt: GaugeVec,
@@ -86,10 +86,9 @@ impl Metrics {
             rebalances: new.counters("rebalances_total", "Changes of assignment.", &["kind"])?,
             assignment_lost: new
                 .counter("assignment_lost_total", "Times the group had moved on without us.")?,
-            _commits: [
-                new.counter("commits_total", "Commits of offsets.")?,
-                new.counter("commit_failures_total", "Commits of offsets that failed.")?,
-            ],
+            commits: new.counter("commits_total", "Commits of offsets.")?,
+            commit_failures: new
+                .counter("commit_failures_total", "Commits of offsets that failed.")?,
             errors: new.counters("errors_total", "Errors of the client by code.", &["code"])?,
             broker_up: new.ints("broker_up", "Whether the broker is connected.", &["broker"])?,
             broker_rtt: new.floats("broker_rtt_seconds", "Mean round trip time.", &["broker"])?,
@@ -145,6 +144,28 @@ impl Metrics {
     /// Counts an error by its code, which librdkafka names in a closed set.
     pub fn error(&self, code: RDKafkaErrorCode) {
         self.0.errors.with_label_values(&[&format!("{code:?}")]).inc();
+    }
+
+    /// Offsets were committed; those of a partition that is no longer owned are not shown.
+    pub(super) fn committed(&self, offsets: &TopicPartitionList) {
+        self.0.commits.inc();
+        let owned = self.0.owned();
+        for at in offsets.elements() {
+            let Some(offset) = at.offset().to_raw() else { continue };
+            if owned.contains(&(Arc::from(at.topic()), at.partition())) {
+                let labels = [at.topic(), &at.partition().to_string()];
+                self.0.committed.with_label_values(&labels).set(offset);
+            }
+        }
+    }
+
+    pub(super) fn commit_failed(&self) {
+        self.0.commit_failures.inc();
+    }
+
+    /// Records of a topic were deleted before they were read.
+    pub fn gap(&self, topic: &str, records: u64) {
+        self.0.gap_records.with_label_values(&[topic]).inc_by(records);
     }
 
     pub(super) fn observe(&self, statistics: &Statistics) {

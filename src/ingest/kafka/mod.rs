@@ -3,26 +3,31 @@
 //! Invariant: nothing outside this module knows librdkafka.
 
 mod batch;
+mod committer;
 mod config;
 mod consumer;
 mod context;
 mod embedded;
 mod eraser;
 mod metrics;
+mod probe;
 mod producer;
 mod status;
+mod topic_id;
 mod topic_sink;
 mod topics;
 
 pub use rdkafka::error::KafkaError as ClientError;
 
 pub use batch::{Fault, Message, Messages, PartitionQueue, Record};
-pub use config::Config;
+pub use committer::Committer;
+pub use config::{Config, OnGap, OnOtherLog};
 pub use consumer::{Consumer, Error};
 pub use context::{Assigned, Assignments, Start};
 pub use embedded::Embedded;
 pub use eraser::{EraseError, Eraser};
 pub use metrics::{Metrics, PartitionSeries, Progress};
+pub use probe::{Found, Probe};
 pub use producer::{Full, Outgoing, Producer, Receipts};
 /// The version of librdkafka.
 #[must_use]

@@ -1,0 +1,208 @@
+//! The snapshots of the partitions that this member owns: what each goes on from, and what is
+//! written of it.
+//!
+//! Invariant: an offset is committed only once the snapshot that covers it is durable, and only by
+//! the partition's present owner.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use super::lock;
+use super::metrics::Metrics;
+use crate::app::cores;
+use crate::clock;
+use crate::engine::{Frozen, Limits, Shard};
+use crate::ingest::kafka::{OnGap, OnOtherLog};
+use crate::model::{Histories, Params};
+use crate::snapshot::{
+    Disk, Gap, Header, Log, LogId, Origin, Restored, Store, Tenure, decode, encode,
+};
+
+/// What is known of the log of a partition that is about to be read, and where to go on from.
+pub struct Recovered {
+    /// Of each topic, in the configured order.
+    pub logs: Vec<LogId>,
+    pub restored: Option<Restored<(Shard, Option<Histories>)>>,
+}
+
+/// A state to be written.
+pub struct Picture {
+    pub header: Header,
+    pub frozen: Frozen,
+    pub histories: Option<Arc<Histories>>,
+    /// Set when it could not be written.
+    pub failed: Arc<AtomicBool>,
+}
+
+#[derive(Clone)]
+pub struct Settings {
+    pub dir: PathBuf,
+    pub keep: usize,
+    /// Time from one snapshot of a partition to the next.
+    pub interval: Duration,
+    pub topics: Vec<String>,
+    /// Fingerprints of all that a state depends on beside the log.
+    pub model: u64,
+    pub key: u64,
+    pub on_gap: OnGap,
+    pub on_other_log: OnOtherLog,
+}
+
+/// Snapshots on `D` of what is read from `L`.
+pub struct Archive<D, L> {
+    pub(super) settings: Settings,
+    store: Store<D>,
+    pub(super) log: L,
+    tenures: Mutex<BTreeMap<i32, Arc<Mutex<Tenure<D>>>>>,
+    recovered: Mutex<BTreeMap<i32, Recovered>>,
+    metrics: Metrics,
+}
+
+impl<D: Disk, L: Log + Sync> Archive<D, L> {
+    #[must_use]
+    pub fn new(settings: Settings, disk: D, log: L, metrics: Metrics) -> Self {
+        Self {
+            store: Store::new(disk, settings.dir.clone(), settings.keep),
+            log,
+            tenures: Mutex::default(),
+            recovered: Mutex::default(),
+            metrics,
+            settings,
+        }
+    }
+
+    /// Takes partitions over: finds what each goes on from, and fences its earlier owners off.
+    /// Fails when the log cannot be asked, or is not what a policy wants.
+    pub fn recover(
+        &self,
+        partitions: &[i32],
+        params: &Params,
+        limits: &Limits,
+    ) -> Result<(), String> {
+        let known = lock(&self.recovered).keys().copied().collect::<Vec<i32>>();
+        let new: Vec<i32> = partitions.iter().filter(|p| !known.contains(p)).copied().collect();
+        let began = clock::instant();
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<(), String> {
+            while let Some(partition) = new.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.recover_one(*partition, params, limits)?;
+            }
+            Ok(())
+        };
+        let threads = cores().min(new.len());
+        if threads <= 1 {
+            work()?;
+        } else {
+            thread::scope(|scope| {
+                let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+                let ends = running.into_iter().map(|thread| thread.join());
+                ends.map(|end| end.unwrap_or_else(|_| Err("restoring a snapshot panicked".into())))
+                    .collect::<Result<Vec<()>, String>>()
+            })?;
+        }
+        self.metrics.restored(began.elapsed());
+        Ok(())
+    }
+
+    fn recover_one(&self, partition: i32, params: &Params, limits: &Limits) -> Result<(), String> {
+        let settings = &self.settings;
+        let origin = self.origin(partition);
+        let restore = |bytes: &[u8]| decode(bytes, params, limits).map_err(|e| e.to_string());
+        let said = |error| format!("{:#}", anyhow::Error::from(error));
+        let opened = self.store.open(&origin, &self.log, restore).map_err(said)?;
+        for (file, unfit) in &opened.refused {
+            self.metrics.refused(unfit);
+            if unfit.is_about_the_log() && settings.on_other_log == OnOtherLog::Stop {
+                return Err(format!("{} is not used, {unfit}", file.display()));
+            }
+        }
+        let logs = settings.topics.iter().map(|topic| self.log.id(topic));
+        let logs = logs.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        if let Some(restored) = &opened.restored {
+            let offsets: Vec<i64> = restored.header.covered.iter().map(|c| c.next_offset).collect();
+            tracing::info!(partition, ?offsets, "going on from a snapshot");
+            for gap in &restored.gaps {
+                check_gap(gap, partition, settings.on_gap)?;
+            }
+        } else {
+            tracing::info!(partition, "no snapshot: reading from the beginning");
+        }
+        lock(&self.tenures).insert(partition, Arc::new(Mutex::new(opened.tenure)));
+        lock(&self.recovered).insert(partition, Recovered { logs, restored: opened.restored });
+        Ok(())
+    }
+
+    /// Where a topic's part of a recovered partition is read on; nothing is its beginning.
+    #[must_use]
+    pub fn next_offset(&self, topic: &str, partition: i32) -> Option<i64> {
+        let recovered = lock(&self.recovered);
+        let restored = recovered.get(&partition)?.restored.as_ref()?;
+        let at = restored.header.origin.topics.iter().position(|t| t == topic)?;
+        let covered = restored.header.covered.get(at)?.next_offset;
+        let gap = restored.gaps.iter().find(|gap| gap.topic == topic);
+        Some(gap.map_or(covered, |gap| gap.to))
+    }
+
+    /// Hands over what was recovered of a partition, once.
+    #[must_use]
+    pub fn take(&self, partition: i32) -> Option<Recovered> {
+        lock(&self.recovered).remove(&partition)
+    }
+
+    /// What the snapshots of a partition must say of where they come from.
+    #[must_use]
+    pub fn origin(&self, partition: i32) -> Origin {
+        let settings = &self.settings;
+        let topics = settings.topics.clone();
+        Origin { partition, topics, model: settings.model, key: settings.key }
+    }
+
+    /// Writes a state, and then has `commit` commit the offsets that it covers, by topic.
+    pub fn write(&self, picture: &Picture, commit: impl FnOnce(i32, &[(&str, i64)])) {
+        let header = &picture.header;
+        let partition = header.origin.partition;
+        // Given up meanwhile: what it covers is for the new owner to say.
+        let Some(tenure) = lock(&self.tenures).get(&partition).cloned() else { return };
+        let began = clock::instant();
+        let histories = picture.histories.as_deref();
+        let saved = lock(&tenure).save(header, |out| encode(&picture.frozen, histories, out));
+        match saved {
+            Ok(bytes) => {
+                self.metrics.saved(header, bytes, began.elapsed());
+                let topics = header.origin.topics.iter().map(String::as_str);
+                let offsets = header.covered.iter().map(|covered| covered.next_offset);
+                commit(partition, &topics.zip(offsets).collect::<Vec<_>>());
+            }
+            Err(error) => {
+                self.metrics.failed(&error);
+                picture.failed.store(true, Ordering::Relaxed);
+                let again = self.settings.interval;
+                let error = anyhow::Error::from(error);
+                tracing::warn!(partition, ?again, "no snapshot was written: {error:#}");
+            }
+        }
+    }
+
+    /// Gives a partition up without a word: somebody else owns it.
+    pub fn give_up(&self, partition: i32) {
+        lock(&self.recovered).remove(&partition);
+        lock(&self.tenures).remove(&partition);
+        self.metrics.forget(&self.settings.topics, partition);
+    }
+}
+
+/// Says what the log no longer has.
+fn check_gap(gap: &Gap, partition: i32, policy: OnGap) -> Result<(), String> {
+    let Gap { topic, from, to } = gap;
+    let what =
+        format!("records {from} to {to} of {topic}-{partition} were deleted before they were read");
+    if policy == OnGap::Stop {
+        return Err(what);
+    }
+    tracing::error!("{what}; results are incomplete until they would not count any more");
+    Ok(())
+}

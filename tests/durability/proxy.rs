@@ -1,0 +1,68 @@
+//! A way to the broker that can be slow, or end.
+//!
+//! Invariant: bytes pass in order and unchanged, or their connection ends.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// Passes connections to `address` on to `behind`, until the process ends.
+pub(crate) struct Proxy {
+    open: Arc<Mutex<Vec<TcpStream>>>,
+    delay_ms: Arc<AtomicU64>,
+}
+
+impl Proxy {
+    pub(crate) fn start(address: &str, behind: String) -> Self {
+        let listener = TcpListener::bind(address).expect("the port is free");
+        let (open, delay_ms) = (Arc::<Mutex<Vec<TcpStream>>>::default(), Arc::default());
+        let proxy = Self { open: Arc::clone(&open), delay_ms: Arc::clone(&delay_ms) };
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                // Without a broker the client finds its connection ended.
+                let Ok(server) = TcpStream::connect(&behind) else { continue };
+                let mut open = open.lock().unwrap();
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let delay_ms = Arc::clone(&delay_ms);
+                    thread::spawn(move || pass(from, to, &delay_ms));
+                }
+                open.push(client);
+                open.push(server);
+            }
+        });
+        proxy
+    }
+
+    /// Ends all connections; new ones are taken.
+    pub(crate) fn cut(&self) {
+        for stream in self.open.lock().unwrap().drain(..) {
+            // Ended already is as good.
+            drop(stream.shutdown(Shutdown::Both));
+        }
+    }
+
+    /// Has every piece of up to 16 KiB take so long from now on.
+    pub(crate) fn slow_down(&self, delay: Duration) {
+        let ms = u64::try_from(delay.as_millis()).unwrap();
+        self.delay_ms.store(ms, Ordering::Relaxed);
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, delay_ms: &AtomicU64) {
+    let mut bytes = [0; 16 << 10];
+    while let Ok(read @ 1..) = from.read(&mut bytes) {
+        let delay = Duration::from_millis(delay_ms.load(Ordering::Relaxed));
+        if !delay.is_zero() {
+            thread::park_timeout(delay);
+        }
+        if to.write_all(&bytes[..read]).is_err() {
+            break;
+        }
+    }
+    drop(from.shutdown(Shutdown::Both));
+    drop(to.shutdown(Shutdown::Both));
+}

@@ -1,0 +1,79 @@
+//! Nothing lost, nothing counted twice, whatever happens to processes, disk and log: schedules of a
+//! simulated world, each drawn from a seed.
+
+#![allow(clippy::disallowed_methods, reason = "a test tells of its own time")]
+
+mod disk;
+mod log;
+mod member;
+#[path = "../support/soak.rs"]
+mod soak;
+mod stream;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use world::{Seen, live};
+
+/// Seeds from this one on.
+const FIRST: u64 = 0;
+
+/// `SILLAGE_SEED=n` lives through that schedule alone.
+#[test]
+fn every_schedule_ends_where_an_uninterrupted_run_would() {
+    if let Some(seed) = std::env::var("SILLAGE_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        eprintln!("seed {seed}: {:?}", live(seed));
+        return;
+    }
+    let schedules = soak::or(100_000, 1_000_000);
+    let (next, total, failed) =
+        (AtomicU64::new(FIRST), Mutex::new(Seen::default()), AtomicU64::new(u64::MAX));
+    let work = || {
+        let mut seen = Seen::default();
+        while failed.load(Ordering::Relaxed) == u64::MAX {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= FIRST + schedules {
+                break;
+            }
+            match catch_unwind(AssertUnwindSafe(|| live(seed))) {
+                Ok(one) => seen = sum(seen, one),
+                Err(_) => drop(failed.fetch_min(seed, Ordering::Relaxed)),
+            }
+        }
+        let mut total = total.lock().unwrap();
+        *total = sum(*total, seen);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let failed = failed.load(Ordering::Relaxed);
+    assert!(failed == u64::MAX, "a schedule fails: SILLAGE_SEED={failed}");
+    let seen = total.into_inner().unwrap();
+    eprintln!("{schedules} schedules: {seen:?}");
+    // A world in which nothing happens proves nothing.
+    let least = schedules / 10;
+    assert!(seen.written > least && seen.restored > least && seen.rebuilt > least, "{seen:?}");
+    assert!(seen.gaps > least / 100 && seen.fenced_writes > least / 100, "{seen:?}");
+}
+
+#[test]
+fn a_seed_gives_the_same_schedule_again() {
+    for seed in 0..20 {
+        assert_eq!(live(seed), live(seed), "seed {seed}");
+    }
+}
+
+fn sum(a: Seen, b: Seen) -> Seen {
+    Seen {
+        records: a.records + b.records,
+        written: a.written + b.written,
+        restored: a.restored + b.restored,
+        rebuilt: a.rebuilt + b.rebuilt,
+        gaps: a.gaps + b.gaps,
+        fenced_writes: a.fenced_writes + b.fenced_writes,
+    }
+}

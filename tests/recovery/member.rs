@@ -1,0 +1,250 @@
+//! A member of the group: the real engine, snapshots and recovery, with the threads taken out, so
+//! that the schedule says what happens when.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use prometheus::Registry;
+use sillage::app::keeper::{Archive, Metrics, Picture, Settings};
+use sillage::app::owner::{Completeness, Keeping, Reading};
+use sillage::engine::{Limits, Outcome, Shard};
+use sillage::ingest::format::{self, Decoder};
+use sillage::ingest::kafka::{OnGap, OnOtherLog};
+use sillage::model::{Batch, Histories, Params, Secret};
+use sillage::snapshot::encode;
+
+use crate::disk::SimDisk;
+use crate::log::{Record, SimLog, topic};
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::register(&Registry::new()).unwrap());
+static DECODER: LazyLock<Decoder> =
+    LazyLock::new(|| Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new()));
+pub(crate) static PARAMS: LazyLock<Params> = LazyLock::new(Params::default);
+
+/// Tight enough that ids are evicted now and then.
+pub(crate) const LIMITS: Limits =
+    Limits { memory_bytes: 1 << 26, dedup_window_ms: 6 * 3_600_000, dedup_ids: 320 };
+
+pub(crate) const DIR: &str = "/snapshots";
+
+/// Which records a state has: those from `start` on, but for what was deleted before it was read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lineage {
+    /// By topic.
+    pub(crate) start: Vec<i64>,
+    /// Topic, first offset missed, and first offset there again.
+    pub(crate) gaps: Vec<(usize, i64, i64)>,
+}
+
+/// A shard, and what is known of it.
+pub(crate) struct Holding {
+    pub(crate) shard: Shard,
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) completeness: Completeness,
+    pub(crate) histories: Option<Arc<Histories>>,
+    /// What the state may be of: two lineages can meet at the same offsets.
+    pub(crate) lineages: Vec<Lineage>,
+    pub(crate) keeping: Keeping,
+}
+
+pub(crate) struct Member {
+    pub(crate) archive: Archive<SimDisk, SimLog>,
+    pub(crate) holdings: BTreeMap<usize, Holding>,
+    /// What the keeper has yet to write.
+    pub(crate) queue: VecDeque<Picture>,
+    /// Whether the group went on without it, which it has yet to learn.
+    pub(crate) zombie: bool,
+    pub(crate) log: SimLog,
+    topics: usize,
+}
+
+/// The log does not have what is read next.
+pub(crate) struct BeyondEnd;
+
+impl Member {
+    pub(crate) fn start(disk: &SimDisk, log: &SimLog, topics: usize, model: u64) -> Self {
+        let settings = Settings {
+            dir: PathBuf::from(DIR),
+            keep: 2,
+            interval: Duration::from_mins(1),
+            topics: (0..topics).map(topic).collect(),
+            model,
+            key: 5,
+            on_gap: OnGap::Resume,
+            on_other_log: OnOtherLog::Rebuild,
+        };
+        Self {
+            archive: Archive::new(settings, disk.clone(), log.clone(), METRICS.clone()),
+            holdings: BTreeMap::new(),
+            queue: VecDeque::new(),
+            zombie: false,
+            log: log.clone(),
+            topics,
+        }
+    }
+
+    /// Takes a partition over, as the assignment does; says where it goes on when it was restored.
+    /// Fails when the log does not answer.
+    pub(crate) fn assign(
+        &mut self,
+        partition: usize,
+        lineages_of: impl FnOnce(&[i64]) -> Vec<Lineage>,
+    ) -> Result<Option<Vec<i64>>, String> {
+        let number = i32::try_from(partition).unwrap();
+        self.archive.recover(&[number], &PARAMS, &LIMITS)?;
+        let next: Vec<Option<i64>> =
+            (0..self.topics).map(|t| self.archive.next_offset(&topic(t), number)).collect();
+        let found = self.archive.take(number).unwrap();
+        let firsts: Vec<i64> = (0..self.topics).map(|t| self.log.ends((t, partition)).0).collect();
+        let covered = |at: usize| found.restored.as_ref()?.header.covered.get(at);
+        let readings: Vec<Reading> = next
+            .iter()
+            .enumerate()
+            .map(|(t, next)| Reading::new(next.unwrap_or(firsts[t]), covered(t)))
+            .collect();
+        let read: Vec<i64> = readings.iter().map(Reading::next_offset).collect();
+        let origin = self.archive.origin(number);
+        let keeping = Keeping::new(origin, found.logs, read, Duration::from_mins(1));
+        let mut went_on = None;
+        let (shard, histories, completeness, lineages) = match found.restored {
+            None => {
+                let lineage = Lineage { start: firsts, gaps: Vec::new() };
+                let shard = Shard::new(&PARAMS, &LIMITS);
+                (shard, None, Completeness::Complete, vec![lineage])
+            }
+            Some(restored) => {
+                let offsets: Vec<i64> =
+                    restored.header.covered.iter().map(|covered| covered.next_offset).collect();
+                let mut lineages = lineages_of(&offsets);
+                let (shard, histories) = restored.state;
+                let newest_ms = shard.newest_ms();
+                let mut completeness =
+                    Completeness::restored(restored.header.incomplete_until_ms, newest_ms);
+                for gap in &restored.gaps {
+                    completeness = Completeness::Broken(newest_ms);
+                    let at = (0..self.topics).find(|t| topic(*t) == gap.topic).unwrap();
+                    lineages.iter_mut().for_each(|l| l.gaps.push((at, gap.from, gap.to)));
+                }
+                went_on = Some(offsets);
+                (shard, histories.map(Arc::new), completeness, lineages)
+            }
+        };
+        let holding = Holding { shard, readings, completeness, histories, lineages, keeping };
+        self.holdings.insert(partition, holding);
+        Ok(went_on)
+    }
+
+    /// Reads and applies up to `max` records of a partition; how many there were.
+    pub(crate) fn read(&mut self, partition: usize, max: usize) -> Result<usize, BeyondEnd> {
+        let Some(holding) = self.holdings.get_mut(&partition) else { return Ok(0) };
+        for (t, reading) in holding.readings.iter_mut().enumerate() {
+            let (next, (first, end)) = (reading.next_offset(), self.log.ends((t, partition)));
+            if next > end {
+                return Err(BeyondEnd);
+            }
+            if next < first {
+                reading.skip_to(first);
+                holding.completeness = Completeness::Broken(holding.shard.newest_ms());
+                holding.lineages.iter_mut().for_each(|l| l.gaps.push((t, next, first)));
+            }
+        }
+        let nexts: Vec<i64> = holding.readings.iter().map(Reading::next_offset).collect();
+        let records = merged(&nexts, max, |t, offset, max| {
+            self.log.fetch((t, partition), offset, max).unwrap_or_default()
+        });
+        apply(&mut holding.shard, &records, |t, record, scored_ms| {
+            holding.readings[t].read(record.offset);
+            if let Some(time_ms) = scored_ms {
+                holding.readings[t].saw(time_ms);
+            }
+            holding.readings[t].remember(record.recognised());
+        });
+        let horizon_ms = PARAMS.retention_buckets * PARAMS.bucket_ms;
+        holding.completeness.follow(holding.shard.newest_ms(), horizon_ms);
+        Ok(records.len())
+    }
+
+    /// Takes a state for the keeper to write, if there is anything new.
+    pub(crate) fn picture(&mut self, partition: usize) -> Option<(Vec<i64>, Vec<Lineage>)> {
+        let holding = self.holdings.get_mut(&partition)?;
+        if holding.shard.is_extracting() {
+            return None;
+        }
+        let picture = holding.keeping.picture(
+            &mut holding.shard,
+            holding.readings.iter(),
+            holding.histories.clone(),
+            holding.completeness,
+        )?;
+        let offsets = picture.header.covered.iter().map(|c| c.next_offset).collect();
+        self.queue.push_back(picture);
+        Some((offsets, holding.lineages.clone()))
+    }
+}
+
+impl Holding {
+    /// Takes the extraction of histories further.
+    pub(crate) fn extract(&mut self, entries: usize) -> bool {
+        let unfinished = self.shard.extract(entries);
+        if let Some(histories) = self.shard.take_histories() {
+            self.histories = Some(Arc::new(histories));
+        }
+        unfinished
+    }
+
+    pub(crate) fn extract_all(&mut self) {
+        while self.extract(usize::MAX) {}
+    }
+
+    /// All that the state is.
+    pub(crate) fn bytes(&mut self) -> Vec<u8> {
+        self.extract_all();
+        let mut bytes = Vec::new();
+        encode(&self.shard.freeze(), self.histories.as_deref(), &mut bytes);
+        bytes
+    }
+}
+
+/// Up to `max` records in the order of their times, for as long as every topic has one.
+pub(crate) fn merged(
+    nexts: &[i64],
+    max: usize,
+    fetch: impl Fn(usize, i64, usize) -> Vec<Record>,
+) -> Vec<(usize, Record)> {
+    let fetched = nexts.iter().enumerate().map(|(t, next)| fetch(t, *next, max));
+    let mut heads: Vec<_> = fetched.map(|records| records.into_iter().peekable()).collect();
+    let mut records = Vec::new();
+    while records.len() < max {
+        let times: Option<Vec<i64>> =
+            heads.iter_mut().map(|head| head.peek().map(|record| record.time_ms)).collect();
+        let Some(times) = times else { break };
+        let (t, _) = times.iter().enumerate().min_by_key(|(t, time)| (**time, *t)).unwrap();
+        records.push((t, heads[t].next().unwrap()));
+    }
+    records
+}
+
+/// Decodes and applies records; tells of each the event time, if it was scored.
+pub(crate) fn apply(
+    shard: &mut Shard,
+    records: &[(usize, Record)],
+    mut tell: impl FnMut(usize, &Record, Option<i64>),
+) {
+    let mut batch = Batch::with_capacity(records.len());
+    let mut decoded = Vec::with_capacity(records.len());
+    for (_, record) in records {
+        let (payload, log_time_ms) = (Some(&*record.payload), record.time_ms);
+        let wire = format::Record { payload, key: None, log_time_ms };
+        decoded.push(DECODER.decode(&wire, &mut batch).is_ok());
+    }
+    let mut outcomes = Vec::with_capacity(records.len());
+    shard.apply(&batch, &mut outcomes);
+    let mut applied = batch.interactions().iter().zip(outcomes);
+    for ((t, record), decoded) in records.iter().zip(decoded) {
+        let outcome = if decoded { applied.next() } else { None };
+        let scored = outcome.filter(|(_, outcome)| !matches!(outcome, Outcome::Rejected(_)));
+        tell(*t, record, scored.map(|(interaction, _)| interaction.time_ms));
+    }
+}
