@@ -3,6 +3,7 @@
 //! Invariant: an id is forgotten only when no event that can still come would repeat it within the
 //! window, or when the limit takes it, which is counted.
 
+use super::chunks::Chunks;
 use super::prefetch::prefetch;
 
 /// Tables: making one anew is short, where a single one would stall.
@@ -10,6 +11,10 @@ const TABLES: usize = 64;
 
 /// Places of a table when it is new.
 const SMALLEST: usize = 16;
+
+/// Places of a chunk, unless its table has fewer.
+const CHUNK: usize = 1 << CHUNK_BITS;
+const CHUNK_BITS: u32 = 10;
 
 /// Ids with the event time at which each was last seen. Those whose window has passed go when
 /// their table fills up and is made anew, which costs an insertion three places and one copy.
@@ -24,9 +29,9 @@ pub(super) struct Ids {
 }
 
 /// Linear probing over a power of two of places, at most three quarters of them used.
-#[derive(Clone)]
 struct Table {
-    places: Box<[Place]>,
+    chunks: Chunks<Place>,
+    len: usize,
     used: usize,
 }
 
@@ -39,9 +44,8 @@ struct Place {
 
 impl Ids {
     pub(super) fn new(window_ms: i64, limit: usize) -> Self {
-        let table = Table::with_places(SMALLEST);
         Self {
-            tables: vec![table; TABLES],
+            tables: (0..TABLES).map(|_| Table::with_places(SMALLEST)).collect(),
             window_ms,
             limit: limit.div_ceil(TABLES),
             len: 0,
@@ -54,7 +58,7 @@ impl Ids {
     /// that of the event at hand.
     pub(super) fn repeats(&self, id: u64, newest_ms: i64) -> bool {
         let (table, id) = (&self.tables[table_of(id)], nonzero(id));
-        let place = table.places[table.seek(id)];
+        let place = table.place(table.seek(id));
         place.id == id && place.time_ms >= newest_ms.saturating_sub(self.window_ms)
     }
 
@@ -63,20 +67,20 @@ impl Ids {
         let table = &mut self.tables[table_of(id)];
         let id = nonzero(id);
         let at = table.seek(id);
-        if table.places[at].id == id {
-            table.places[at].time_ms = time_ms;
+        if table.place(at).id == id {
+            table.place_mut(at).time_ms = time_ms;
             return;
         }
         self.len += 1;
         if table.is_full() || table.used >= self.limit {
-            let (used, places) = (table.used, table.places.len());
+            let (used, places) = (table.used, table.len);
             let horizon_ms = newest_ms.saturating_sub(self.window_ms);
             self.evicted += table.renew(horizon_ms, self.limit) as u64;
             self.len = self.len + table.used - used;
-            self.places = self.places + table.places.len() - places;
+            self.places = self.places + table.len - places;
             table.put(Place { id, time_ms });
         } else {
-            table.places[at] = Place { id, time_ms };
+            *table.place_mut(at) = Place { id, time_ms };
             table.used += 1;
         }
     }
@@ -97,24 +101,44 @@ impl Ids {
     /// Asks for the place where a search for `id` starts.
     pub(super) fn prefetch(&self, id: u64) {
         let table = &self.tables[table_of(id)];
-        prefetch(&table.places[table.home(nonzero(id))]);
+        prefetch(table.place(table.home(nonzero(id))));
     }
 }
 
 impl Table {
     fn with_places(len: usize) -> Self {
-        Self { places: vec![Place::default(); len].into_boxed_slice(), used: 0 }
+        let mut chunks = Chunks::default();
+        for _ in 0..len.div_ceil(CHUNK) {
+            chunks.push(vec![Place::default(); len.min(CHUNK)].into_boxed_slice());
+        }
+        Self { chunks, len, used: 0 }
+    }
+
+    #[inline]
+    fn place(&self, at: usize) -> &Place {
+        &self.chunks.get(at >> CHUNK_BITS)[at & (CHUNK - 1)]
+    }
+
+    #[inline]
+    fn place_mut(&mut self, at: usize) -> &mut Place {
+        &mut self.chunks.get_mut(at >> CHUNK_BITS)[at & (CHUNK - 1)]
+    }
+
+    /// What is remembered, place by place.
+    fn ids(&self) -> impl Iterator<Item = Place> {
+        let places = (0..self.chunks.len()).flat_map(|chunk| self.chunks.get(chunk));
+        places.copied().filter(|place| place.id != 0)
     }
 
     const fn is_full(&self) -> bool {
-        (self.used + 1) * 4 > self.places.len() * 3
+        (self.used + 1) * 4 > self.len * 3
     }
 
     /// Keeps the ids not seen before `horizon_ms`, with room for more. When those are as many as
     /// `limit`, the older half goes too; gives how many went that way.
     fn renew(&mut self, horizon_ms: i64, limit: usize) -> usize {
-        let is_kept = |place: &&Place| place.id != 0 && place.time_ms >= horizon_ms;
-        let mut kept: Vec<Place> = self.places.iter().filter(is_kept).copied().collect();
+        let is_kept = |place: &Place| place.time_ms >= horizon_ms;
+        let mut kept: Vec<Place> = self.ids().filter(is_kept).collect();
         let mut evicted = 0;
         if kept.len() >= limit {
             evicted = kept.len().div_ceil(2);
@@ -131,21 +155,21 @@ impl Table {
 
     fn put(&mut self, place: Place) {
         let at = self.seek(place.id);
-        self.places[at] = place;
+        *self.place_mut(at) = place;
         self.used += 1;
     }
 
     /// The place of `id`, or the empty one where it would go.
     fn seek(&self, id: u64) -> usize {
         let mut at = self.home(id);
-        while self.places[at].id != 0 && self.places[at].id != id {
-            at = (at + 1) & (self.places.len() - 1);
+        while self.place(at).id != 0 && self.place(at).id != id {
+            at = (at + 1) & (self.len - 1);
         }
         at
     }
 
     fn home(&self, id: u64) -> usize {
-        truncated(id) & (self.places.len() - 1)
+        truncated(id) & (self.len - 1)
     }
 }
 

@@ -12,6 +12,7 @@ mod actors;
 mod arena;
 mod attribution;
 mod blocks;
+mod chunks;
 mod counts;
 mod decay;
 mod entry;

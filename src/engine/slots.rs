@@ -45,8 +45,7 @@ pub(super) struct Slots {
     len: usize,
     changed: Vec<u32>,
     retired: Vec<u32>,
-    influencers: Vec<Option<Influencer>>,
-    free_influencers: Vec<u32>,
+    influencers: Arena<Option<Influencer>>,
     by_key: Index,
     name_bytes: usize,
 }
@@ -71,8 +70,7 @@ impl Slots {
             len: 0,
             changed: Vec::new(),
             retired: Vec::new(),
-            influencers: Vec::new(),
-            free_influencers: Vec::new(),
+            influencers: Arena::new(1),
             by_key: Index::new(),
             name_bytes: 0,
         }
@@ -94,16 +92,9 @@ impl Slots {
         let name: Arc<str> = Arc::from(&*account.name);
         self.name_bytes += NAME_BYTES + name.len();
         let influencer = Some(Influencer { key: account.key, name, holders: 0 });
-        let number = if let Some(free) = self.free_influencers.pop() {
-            self.influencers[free as usize] = influencer;
-            free
-        } else {
-            self.influencers.push(influencer);
-            u32::try_from(self.influencers.len() - 1).expect("influencers must fit 32 bits")
-        };
-        self.by_key.insert(account.key.0, number, |at| {
-            self.influencers[at as usize].as_ref().map_or(0, |influencer| influencer.key.0)
-        });
+        let number = self.influencers.allocate();
+        *self.influencers.record_mut(number, 0) = influencer;
+        self.by_key.insert(account.key.0, number, hash_in(&self.influencers));
         number
     }
 
@@ -120,10 +111,7 @@ impl Slots {
         }
         let slot = self.records.allocate();
         *self.records.record_mut(slot, 0) = Slot { segment, influencer, ..Slot::default() };
-        self.by_pair.insert(pair_hash(segment, influencer), slot, |slot| {
-            let record = self.records.record(slot, 0);
-            pair_hash(record.segment, record.influencer)
-        });
+        self.by_pair.insert(pair_hash(segment, influencer), slot, pair_in(&self.records));
         self.len += 1;
         self.hold_influencer(influencer);
         slot
@@ -188,10 +176,7 @@ impl Slots {
         if segment == SegmentId::NONE || changed || !idle {
             return;
         }
-        self.by_pair.remove(pair_hash(segment, influencer), slot, |slot| {
-            let record = self.records.record(slot, 0);
-            pair_hash(record.segment, record.influencer)
-        });
+        self.by_pair.remove(pair_hash(segment, influencer), slot, pair_in(&self.records));
         self.len -= 1;
         *self.records.record_mut(slot, 0) = Slot::default();
         self.retired.push(slot);
@@ -224,7 +209,7 @@ impl Slots {
         for slot in self.changed.drain(..) {
             let record = self.records.record_mut(slot, 0);
             record.changed = false;
-            let influencer = self.influencers[record.influencer as usize].as_ref();
+            let influencer = self.influencers.record(record.influencer, 0).as_ref();
             show(slot, record, influencer.expect("a slot must refer to a live influencer"));
         }
     }
@@ -249,7 +234,7 @@ impl Slots {
     /// Asks for the record that is most probably that of the influencer, and gives its number.
     pub(super) fn prefetch_influencer(&self, key: AccountKey) -> Option<u32> {
         let at = self.by_key.candidate(key.0)?;
-        prefetch(&self.influencers[at as usize]);
+        prefetch(self.influencers.record(at, 0));
         Some(at)
     }
 
@@ -271,12 +256,12 @@ impl Slots {
 
     /// The name of an influencer in use.
     pub(super) fn name_of(&self, influencer: u32) -> &Arc<str> {
-        let record = self.influencers[influencer as usize].as_ref();
+        let record = self.influencers.record(influencer, 0).as_ref();
         &record.expect("a number in use must refer to a live influencer").name
     }
 
     fn key_of(&self, influencer: u32) -> Option<AccountKey> {
-        self.influencers[influencer as usize].as_ref().map(|influencer| influencer.key)
+        self.influencers.record(influencer, 0).as_ref().map(|influencer| influencer.key)
     }
 
     fn is_of(&self, slot: u32, segment: SegmentId, influencer: u32) -> bool {
@@ -285,19 +270,30 @@ impl Slots {
     }
 
     fn influencer_mut(&mut self, influencer: u32) -> &mut Influencer {
-        let record = self.influencers[influencer as usize].as_mut();
+        let record = self.influencers.record_mut(influencer, 0).as_mut();
         record.expect("a number in use must refer to a live influencer")
     }
 
     fn forget_influencer(&mut self, influencer: u32) {
-        if let Some(gone) = self.influencers[influencer as usize].take() {
+        if let Some(gone) = self.influencers.record_mut(influencer, 0).take() {
             self.name_bytes -= NAME_BYTES + gone.name.len();
-            self.by_key.remove(gone.key.0, influencer, |at| {
-                self.influencers[at as usize].as_ref().map_or(0, |influencer| influencer.key.0)
-            });
-            self.free_influencers.push(influencer);
+            self.by_key.remove(gone.key.0, influencer, hash_in(&self.influencers));
+            self.influencers.free(influencer);
         }
     }
+}
+
+/// What the numbers of slots are hashed by.
+fn pair_in(records: &Arena<Slot>) -> impl Fn(u32) -> u64 {
+    |slot| {
+        let record = records.record(slot, 0);
+        pair_hash(record.segment, record.influencer)
+    }
+}
+
+/// What the numbers of influencers are hashed by.
+fn hash_in(influencers: &Arena<Option<Influencer>>) -> impl Fn(u32) -> u64 {
+    |at| influencers.record(at, 0).as_ref().map_or(0, |influencer| influencer.key.0)
 }
 
 fn pair_hash(segment: SegmentId, influencer: u32) -> u64 {

@@ -29,6 +29,7 @@ pub(in crate::engine) struct Waiting {
     arrived: u64,
 }
 
+#[derive(Clone)]
 struct Ordered {
     arrived: u64,
     pending: Pending,
@@ -54,15 +55,14 @@ impl Waiting {
         self.heap.pop().map(|Reverse(next)| next.pending)
     }
 
-    /// Takes out all that `actor` did.
+    /// Takes out all that `actor` did, in the order in which it would have left.
     pub(in crate::engine) fn forget(&mut self, actor: AccountKey) -> Vec<Pending> {
-        let mut gone = Vec::new();
         let all = std::mem::take(&mut self.heap).into_vec();
-        let (of_actor, others): (Vec<_>, Vec<_>) =
+        let (mut of_actor, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|Reverse(waiting)| waiting.pending.actor == actor);
-        gone.extend(of_actor.into_iter().map(|Reverse(waiting)| waiting.pending));
         self.heap = others.into();
-        gone
+        of_actor.sort_unstable();
+        of_actor.into_iter().rev().map(|Reverse(waiting)| waiting.pending).collect()
     }
 
     pub(in crate::engine) fn len(&self) -> usize {
