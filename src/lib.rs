@@ -19,6 +19,7 @@ pub mod view;
 
 pub mod ingest;
 pub mod serve;
+pub mod snapshot;
 
 pub mod backtest;
 pub mod campaign;

@@ -52,6 +52,17 @@ impl<T: Clone + Default> Arena<T> {
         Self { width: self.width, shift: self.shift, chunks, next: self.next, free: Vec::new() }
     }
 
+    /// The same blocks once more, to be read only.
+    pub(super) fn share_whole(&mut self) -> Self {
+        let free = self.free.clone();
+        Self { free, ..self.share() }
+    }
+
+    /// Has blocks be free, none of them twice.
+    pub(super) fn set_freed(&mut self, freed: Vec<u32>) {
+        self.free = freed;
+    }
+
     /// Freed blocks; the last one is the next to be used.
     pub(super) fn freed(&self) -> &[u32] {
         &self.free

@@ -4,6 +4,7 @@
 //! window, or when the limit takes it, which is counted.
 
 use super::chunks::Chunks;
+use super::columns::{Broken, Columns, Source, moment, narrow, read_rows, since, write_rows};
 use super::prefetch::prefetch;
 
 /// Tables: making one anew is short, where a single one would stall.
@@ -85,6 +86,68 @@ impl Ids {
         }
     }
 
+    /// The same ids once more, to be read only.
+    pub(super) fn share(&mut self) -> Self {
+        let share = |table: &mut Table| Table { chunks: table.chunks.share(), ..*table };
+        Self { tables: self.tables.iter_mut().map(share).collect(), ..*self }
+    }
+
+    /// Writes the ids of each table in their order, as what each is more than the one before.
+    pub(super) fn write(&self, newest_ms: i64, columns: &mut impl Columns) {
+        columns.words(&[self.evicted]);
+        let sizes = self.tables.iter().map(|table| [table.len as u64, table.used as u64]);
+        write_rows(columns, sizes);
+        let rows = self.tables.iter().flat_map(|table| {
+            let mut ids: Vec<Place> = table.ids().collect();
+            ids.sort_unstable_by_key(|place| place.id);
+            let mut before = 0;
+            ids.into_iter().map(move |place| {
+                let more = place.id - std::mem::replace(&mut before, place.id);
+                [more, since(place.time_ms, newest_ms)]
+            })
+        });
+        write_rows(columns, rows);
+    }
+
+    /// Reads what was written into ids that are empty.
+    pub(super) fn read(&mut self, newest_ms: i64, source: &mut impl Source) -> Result<(), Broken> {
+        let [evicted] = <[u64; 1]>::try_from(source.words()?).map_err(|_other| Broken::Length)?;
+        self.evicted = evicted;
+        let mut sizes = Vec::with_capacity(TABLES);
+        read_rows(source, |[len, used]| {
+            sizes.push((narrow::<usize>(len)?, narrow::<usize>(used)?));
+            if sizes.len() <= TABLES { Ok(()) } else { Err(Broken::Length) }
+        })?;
+        if sizes.len() != TABLES {
+            return Err(Broken::Length);
+        }
+        let (mut table, mut before) = (0, 0_u64);
+        read_rows(source, |[more, time]| {
+            while table < TABLES && self.tables[table].used == sizes[table].1 {
+                (table, before) = (table + 1, 0);
+            }
+            let (len, used) = *sizes.get(table).ok_or(Broken::Length)?;
+            if self.tables[table].used == 0 {
+                self.tables[table] = Table::for_ids(len, used)?;
+            }
+            let id = before.checked_add(more).filter(|id| *id > before && is_of(*id, table));
+            before = id.ok_or(Broken::Content("id"))?;
+            self.tables[table].put(Place { id: before, time_ms: moment(time, newest_ms) });
+            Ok(())
+        })?;
+        for (table, (len, used)) in self.tables.iter_mut().zip(sizes) {
+            if used == 0 {
+                *table = Table::for_ids(len, used)?;
+            }
+            if table.used != used {
+                return Err(Broken::Length);
+            }
+        }
+        self.len = self.tables.iter().map(|table| table.used).sum();
+        self.places = self.tables.iter().map(|table| table.len).sum();
+        Ok(())
+    }
+
     /// Ids held, also those whose window has passed since.
     pub(super) const fn len(&self) -> usize {
         self.len
@@ -112,6 +175,17 @@ impl Table {
             chunks.push(vec![Place::default(); len.min(CHUNK)].into_boxed_slice());
         }
         Self { chunks, len, used: 0 }
+    }
+
+    /// An empty table of a size that one with so many ids can have.
+    fn for_ids(len: usize, used: usize) -> Result<Self, Broken> {
+        let most = used.saturating_add(1).saturating_mul(6).max(SMALLEST);
+        let fits = used.saturating_mul(4) <= len.saturating_mul(3);
+        if len.is_power_of_two() && (SMALLEST..=most).contains(&len) && fits {
+            Ok(Self::with_places(len))
+        } else {
+            Err(Broken::Content("table of ids"))
+        }
     }
 
     #[inline]
@@ -175,6 +249,11 @@ impl Table {
 
 const fn table_of(id: u64) -> usize {
     (id >> 58) as usize
+}
+
+/// Whether an id that is kept is of a table; 1 may stand for 0.
+const fn is_of(id: u64, table: usize) -> bool {
+    table_of(id) == table
 }
 
 /// The id, kept apart from the mark of an empty place.

@@ -13,6 +13,7 @@ mod arena;
 mod attribution;
 mod blocks;
 mod chunks;
+mod columns;
 mod counts;
 mod decay;
 mod entry;
@@ -22,6 +23,7 @@ mod ids;
 mod index;
 mod locate;
 mod member;
+mod picture;
 mod pool;
 mod prefetch;
 mod publish;
@@ -35,6 +37,10 @@ mod touches;
 mod units;
 mod watch;
 
+pub use columns::{
+    Broken, Columns, Source, flag, narrow, read_names, read_rows, write_names, write_rows,
+};
 pub use decay::pow2;
+pub use picture::Frozen;
 pub use publish::{SlotName, Store, Usage};
 pub use shard::{Limits, Outcome, Shard};

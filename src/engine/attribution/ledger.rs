@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use crate::engine::arena::Arena;
-use crate::engine::pool::{Block, Pool};
+use crate::engine::columns::{
+    Broken, Columns, Source, finite, narrow, read_rows, within, write_rows,
+};
+use crate::engine::pool::{Block, MAX_LEN, Pool};
 use crate::model::Attributed;
 
 /// How a conversion found its influencer.
@@ -107,6 +110,53 @@ impl Ledger {
     pub(in crate::engine) fn bytes(&self) -> usize {
         let places = self.slots.live() * size_of::<Lines>();
         places + self.lines.bytes() + self.len * size_of::<u32>()
+    }
+
+    /// The same sums once more, to be read only.
+    pub(in crate::engine) fn share(&mut self) -> Self {
+        let (slots, lines) = (self.slots.share(), self.lines.share());
+        Self { slots, lines, ..Self::new() }
+    }
+
+    pub(in crate::engine) fn write(&self, columns: &mut impl Columns) {
+        columns.words(&[self.slots.end().into()]);
+        let rows = (0..self.slots.end()).flat_map(|slot| {
+            self.by_bucket(slot).iter().map(move |(bucket, line)| {
+                let [touched, declared, value] =
+                    [line.touched, line.declared, line.value].map(f64::to_bits);
+                [slot.into(), (*bucket).into(), touched, declared, value]
+            })
+        });
+        write_rows(columns, rows);
+    }
+
+    /// Reads what was written, of at most `most` slots, into an empty ledger; every sum counts as
+    /// changed.
+    pub(in crate::engine) fn read(
+        &mut self,
+        most: u32,
+        source: &mut impl Source,
+    ) -> Result<(), Broken> {
+        let [end] = <[u64; 1]>::try_from(source.words()?).map_err(|_other| Broken::Length)?;
+        let end = narrow(end)?;
+        within(end, most.saturating_add(1))?;
+        self.slots.reach(end);
+        let mut last = None;
+        read_rows(source, |[slot, bucket, touched, declared, value]| {
+            let place = (within(narrow(slot)?, end)?, narrow(bucket)?);
+            if last.replace(place).is_some_and(|last| last >= place)
+                || self.by_bucket(place.0).len() >= MAX_LEN.into()
+            {
+                return Err(Broken::Content("ledger"));
+            }
+            *self.line(place.0, place.1) = Attributed {
+                touched: finite(touched)?,
+                declared: finite(declared)?,
+                value: finite(value)?,
+            };
+            self.change(place.0);
+            Ok(())
+        })
     }
 
     fn by_bucket(&self, slot: u32) -> &[(u32, Attributed)] {

@@ -8,8 +8,12 @@ use foldhash::fast::FixedState;
 
 use super::{Method, Split};
 use crate::engine::arena::Arena;
+use crate::engine::columns::{
+    Broken, Columns, PAGE_ROWS, Page, Source, finite, flag, moment, since,
+};
 use crate::engine::index::Index;
-use crate::engine::pool::{Block, Pool};
+use crate::engine::picture::Frame;
+use crate::engine::pool::{Block, MAX_LEN, Pool};
 use crate::engine::segments::SetId;
 use crate::model::AccountKey;
 
@@ -73,6 +77,21 @@ impl Default for Record {
     }
 }
 
+impl Record {
+    fn row(&self, newest_ms: i64) -> [u64; 8] {
+        [
+            self.actor.0,
+            self.id,
+            since(self.time_ms, newest_ms),
+            self.value.to_bits(),
+            self.organic.to_bits(),
+            self.segments.word(),
+            (self.method == Method::Declared).into(),
+            self.shares.len().into(),
+        ]
+    }
+}
+
 impl Sales {
     pub(in crate::engine) fn new() -> Self {
         Self {
@@ -127,6 +146,81 @@ impl Sales {
 
     pub(in crate::engine) const fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    /// The same sales once more, to be read only, and not to be searched.
+    pub(in crate::engine) fn share(&mut self) -> Self {
+        Self {
+            records: self.records.share(),
+            shares: self.shares.share(),
+            index: Index::new(),
+            ..*self
+        }
+    }
+
+    /// Writes the sales in the order of settlement.
+    pub(in crate::engine) fn write(&self, frame: &Frame, columns: &mut impl Columns) {
+        columns.words(&[self.evicted]);
+        let (mut page, mut shares) = (Page::new(), Page::new());
+        for at in self.in_order() {
+            let record = self.record(at);
+            page.push(record.row(frame.newest_ms));
+            for (influencer, share) in self.shares.list(record.shares) {
+                shares.push([(*influencer).into(), share.to_bits()]);
+            }
+            if page.len().max(shares.len()) >= PAGE_ROWS {
+                page.write(columns);
+                shares.write(columns);
+            }
+        }
+        if page.len() > 0 {
+            page.write(columns);
+            shares.write(columns);
+        }
+        page.write(columns);
+    }
+
+    /// Reads what was written into a store that is empty.
+    pub(in crate::engine) fn read(
+        &mut self,
+        frame: &Frame,
+        source: &mut impl Source,
+    ) -> Result<(), Broken> {
+        let [evicted] = <[u64; 1]>::try_from(source.words()?).map_err(|_other| Broken::Length)?;
+        self.evicted = evicted;
+        loop {
+            let mut page = Page::<8>::read(source)?;
+            if page.len() == 0 {
+                return Ok(());
+            }
+            let mut shares = Page::<2>::read(source)?;
+            for _ in 0..page.len() {
+                self.read_sale(page.take()?, &mut shares, frame)?;
+            }
+            shares.end()?;
+        }
+    }
+
+    fn read_sale(
+        &mut self,
+        row: [u64; 8],
+        shares: &mut Page<2>,
+        frame: &Frame,
+    ) -> Result<(), Broken> {
+        let [actor, id, time, value, organic, set, declared, len] = row;
+        if len > MAX_LEN.into() {
+            return Err(Broken::Content("sale"));
+        }
+        let mut split = Split { organic: finite(organic)?, ..Split::default() };
+        split.method = if flag(declared)? { Method::Declared } else { Method::Touch };
+        for _ in 0..len {
+            let [influencer, share] = shares.take()?;
+            split.shares.push((frame.influencer(influencer)?, finite(share)?));
+        }
+        let time_ms = moment(time, frame.newest_ms);
+        let sale = Sale { time_ms, segments: frame.set(set)?, split, value: finite(value)? };
+        self.append(AccountKey(actor), id, &sale);
+        Ok(())
     }
 
     fn append(&mut self, actor: AccountKey, id: u64, sale: &Sale) {
