@@ -3,13 +3,15 @@
 //! Invariant: a key has at most one record, and the index points at live records only.
 
 use super::arena::Arena;
+use super::columns::{Broken, before, bucket_before, guessed, narrow, unguessed};
 use super::index::Index;
 use super::member::{Member, NO_MEMBER};
+use super::picture::{Frame, Places};
 use super::pool::Block;
 use super::prefetch::prefetch;
 use super::segments::{SegmentId, SetId};
 use super::touches::Touched;
-use super::units::{Run, Steps};
+use super::units::{Ring, Run, Steps, units_of};
 use crate::model::AccountKey;
 
 /// Outbound weights are quarters of a unit, capped at more than a nibble holds.
@@ -97,6 +99,37 @@ impl Actor {
     pub(super) fn set_outbound(&mut self, run: Run<OutboundQuarters>) {
         (self.outbound_units, self.outbound_ring) = (run.units, run.ring);
         self.outbound_lag = u8::try_from(self.seen - run.bucket).unwrap_or(NEVER);
+    }
+
+    /// What is its own, its lists and whether it is watched or listed apart. What is guessed of
+    /// the run of its acts on others is what the ring says.
+    pub(super) fn row(&self, frame: &Frame) -> [u64; 6] {
+        let bucket = self.seen.wrapping_sub(self.outbound_lag.into());
+        [
+            self.key.0,
+            guessed(self.outbound_units, units_of(self.outbound_ring, bucket, &frame.fade)),
+            self.outbound_ring.word(bucket),
+            before(self.seen, frame.newest_bucket),
+            self.segments.word(),
+            self.outbound_lag.into(),
+        ]
+    }
+
+    pub(super) fn from_row(row: [u64; 6], frame: &Frame) -> Result<Self, Broken> {
+        let [key, units, ring, seen, set, lag] = row;
+        let (seen, outbound_lag) = (bucket_before(seen, frame.newest_bucket)?, narrow(lag)?);
+        let bucket = seen.wrapping_sub(u32::from(outbound_lag));
+        let outbound_ring = OutboundQuarters::from_word(ring, bucket)?;
+        let outbound_units = unguessed(units, units_of(outbound_ring, bucket, &frame.fade))?;
+        Ok(Self {
+            key: AccountKey(key),
+            outbound_units,
+            outbound_ring,
+            seen,
+            segments: frame.set(set)?,
+            outbound_lag,
+            ..Self::default()
+        })
     }
 }
 
@@ -195,6 +228,57 @@ impl Actors {
         std::iter::successors(first, |member| {
             (member.next != NO_MEMBER).then(|| self.further.record(member.next, 0))
         })
+    }
+
+    /// Takes in an actor as it was. Until all are in, they are not found.
+    pub(super) fn put_back(&mut self, at: u32, actor: Actor) {
+        self.records.reach(at + 1);
+        self.first.reach(at + 1);
+        *self.records.record_mut(at, 0) = actor;
+    }
+
+    /// Takes in the memberships of an actor that has none.
+    pub(super) fn put_back_members(&mut self, at: u32, members: &[Member]) {
+        let [first, further @ ..] = members else { return };
+        let mut next = NO_MEMBER;
+        for member in further.iter().rev() {
+            let new = self.further.allocate();
+            *self.further.record_mut(new, 0) = member.before(next);
+            next = new;
+        }
+        *self.first.record_mut(at, 0) = first.before(next);
+    }
+
+    /// Has all actors found, and the freed records known, once all are in.
+    pub(super) fn complete(&mut self, end: u32, freed: Vec<u32>) -> Result<(), Broken> {
+        if end > Index::MAX_RECORDS {
+            return Err(Broken::Content("number of actors"));
+        }
+        self.records.reach(end);
+        self.first.reach(end);
+        self.records.set_freed(freed.clone());
+        self.index = Index::with_room(self.records.live());
+        for at in Places::without(&[&freed])?.up_to(end) {
+            let key = self.records.record(at, 0).key;
+            self.index.insert(key.0, at, |at| self.records.record(at, 0).key.0);
+        }
+        self.first.set_freed(freed);
+        Ok(())
+    }
+
+    /// The same actors once more, to be read only, and not to be searched.
+    pub(super) fn share(&mut self) -> Self {
+        Self {
+            index: Index::new(),
+            records: self.records.share_whole(),
+            first: self.first.share(),
+            further: self.further.share(),
+        }
+    }
+
+    /// Freed records; the last one is the next to be used.
+    pub(super) fn freed(&self) -> &[u32] {
+        self.records.freed()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -88,6 +88,24 @@ impl Blocks {
         gone
     }
 
+    /// Takes in a block as it was.
+    pub(super) fn put_back(&mut self, keys: &[Key], entries: &[Entry]) -> Block {
+        let (mut block, mut of_entries) = (Block::default(), Block::default());
+        let len = u16::try_from(keys.len()).expect("a block must have a length that one may have");
+        self.keys.resize(&mut block, len);
+        self.keys.list_mut(block).copy_from_slice(keys);
+        self.entries.resize(&mut of_entries, len);
+        self.entries.list_mut(of_entries).copy_from_slice(entries);
+        debug_assert_eq!(block, of_entries, "keys and entries must be allocated in step");
+        self.len += keys.len();
+        block
+    }
+
+    /// The same entries once more, to be read only.
+    pub(super) fn share(&mut self) -> Self {
+        Self { keys: self.keys.share(), entries: self.entries.share(), len: self.len }
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.len
     }

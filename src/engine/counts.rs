@@ -2,6 +2,7 @@
 //!
 //! Invariant: they are counts of what the members' histories say, whatever the order of arrival.
 
+use super::columns::{Broken, narrow};
 use super::member::{Around, Member};
 use crate::model::HISTORY;
 
@@ -95,6 +96,28 @@ impl Counts {
             exposed_converted: aged(&self.exposed_converted),
             converted: aged(&self.converted),
         }
+    }
+
+    pub(super) const fn newest(&self) -> u32 {
+        self.newest
+    }
+
+    pub(super) const fn set_newest(&mut self, newest: u32) {
+        self.newest = newest;
+    }
+
+    /// The counts, place by place.
+    pub(super) fn rows(&self) -> impl Iterator<Item = [u64; 3]> {
+        let counts = self.exposed.iter().zip(&self.exposed_converted).zip(&self.converted);
+        counts.map(|((exposed, both), converted)| [exposed, both, converted].map(|n| (*n).into()))
+    }
+
+    pub(super) fn set(&mut self, place: usize, row: [u64; 3]) -> Result<(), Broken> {
+        let [exposed, both, converted] = row;
+        self.exposed[place] = narrow(exposed)?;
+        self.exposed_converted[place] = narrow(both)?;
+        self.converted[place] = narrow(converted)?;
+        Ok(())
     }
 
     /// Where the counts of a bucket lie, if they are kept.

@@ -1,9 +1,14 @@
 //! What an actor keeps of one influencer: acts, likes, or whether it follows.
 
+use super::columns::{
+    Broken, before, bucket_before, flag, guessed, moment, narrow, since, unguessed,
+};
 use super::decay::Decay;
 use super::member::aged;
+use super::picture::Frame;
 use super::segments::SetId;
-use super::units::{Quarters, Ring, Run, Steps, Weight, add_capped};
+use super::units::{Quarters, Ring, Run, Steps, Weight, add_capped, units_of};
+use crate::model::RING_BUCKETS;
 
 /// Popularity weights are twentieths of a unit.
 pub(super) type Twentieths = Steps<20>;
@@ -193,4 +198,101 @@ impl Acted {
         self.relate_lag = self.relate_lag.saturating_add(elapsed);
         self.bucket = bucket;
     }
+}
+
+impl Key {
+    /// The slot or influencer, and the kind of entry.
+    pub(super) fn row(self) -> [u64; 2] {
+        [self.id().into(), (self.0 & 3).into()]
+    }
+
+    pub(super) fn from_row([id, kind]: [u64; 2]) -> Result<Self, Broken> {
+        let id = narrow(id)?;
+        if id >= 1 << (32 - Self::KIND_BITS) {
+            return Err(Broken::Content("key"));
+        }
+        match kind {
+            1 => Ok(Self::acted(id)),
+            2 => Ok(Self::liked(id)),
+            3 => Ok(Self::following(id)),
+            _ => Err(Broken::Content("key")),
+        }
+    }
+}
+
+impl Acted {
+    /// What is guessed of a run, and of the buckets with an act, is what the rings say.
+    pub(super) fn row(&self, frame: &Frame) -> [u64; 8] {
+        let (bucket, amplify_ring, relate_ring) =
+            (self.bucket, self.amplify_ring, self.relate_ring);
+        let (amplified, related) = (acted(amplify_ring, bucket), acted(relate_ring, bucket));
+        [
+            guessed(self.amplify, units_of(amplify_ring, bucket, &frame.fade)),
+            guessed(self.relate, units_of(relate_ring, bucket, &frame.fade)),
+            self.history ^ (amplified | related),
+            amplify_ring.word(bucket),
+            relate_ring.word(bucket),
+            before(bucket, frame.newest_bucket),
+            self.amplify_lag.wrapping_sub(lag(amplified)).into(),
+            self.relate_lag.wrapping_sub(lag(related)).into(),
+        ]
+    }
+
+    pub(super) fn from_row(row: [u64; 8], frame: &Frame) -> Result<Self, Broken> {
+        let [amplify, relate, history, amplify_ring, relate_ring, bucket, lags @ ..] = row;
+        let bucket = bucket_before(bucket, frame.newest_bucket)?;
+        let amplify_ring = Quarters::from_word(amplify_ring, bucket)?;
+        let relate_ring = Quarters::from_word(relate_ring, bucket)?;
+        let (amplified, related) = (acted(amplify_ring, bucket), acted(relate_ring, bucket));
+        let [amplify_lag, relate_lag] = lags;
+        Ok(Self {
+            amplify: unguessed(amplify, units_of(amplify_ring, bucket, &frame.fade))?,
+            relate: unguessed(relate, units_of(relate_ring, bucket, &frame.fade))?,
+            history: history ^ (amplified | related),
+            amplify_ring,
+            relate_ring,
+            bucket,
+            amplify_lag: narrow::<u8>(amplify_lag)?.wrapping_add(lag(amplified)),
+            relate_lag: narrow::<u8>(relate_lag)?.wrapping_add(lag(related)),
+        })
+    }
+}
+
+impl Run<Twentieths> {
+    pub(super) fn row(&self, frame: &Frame) -> [u64; 3] {
+        [
+            guessed(self.units, units_of(self.ring, self.bucket, &frame.fade)),
+            self.ring.word(self.bucket),
+            before(self.bucket, frame.newest_bucket),
+        ]
+    }
+
+    pub(super) fn from_row([units, ring, bucket]: [u64; 3], frame: &Frame) -> Result<Self, Broken> {
+        let bucket = bucket_before(bucket, frame.newest_bucket)?;
+        let ring = Twentieths::from_word(ring, bucket)?;
+        let units = unguessed(units, units_of(ring, bucket, &frame.fade))?;
+        Ok(Self { units, ring, bucket })
+    }
+}
+
+impl Following {
+    pub(super) fn row(&self, frame: &Frame) -> [u64; 3] {
+        [since(self.time_ms, frame.newest_ms), self.segments.word(), self.on.into()]
+    }
+
+    pub(super) fn from_row([time, set, on]: [u64; 3], frame: &Frame) -> Result<Self, Broken> {
+        let time_ms = moment(time, frame.newest_ms);
+        Ok(Self { time_ms, segments: frame.set(set)?, on: flag(on)? })
+    }
+}
+
+/// The buckets of a ring with an act: bit `k` is `newest − k`.
+fn acted(ring: Quarters, newest: u32) -> u64 {
+    let acted = |age: u32| u64::from(ring.get(newest.wrapping_sub(age)) > 0) << age;
+    (0..RING_BUCKETS).map(acted).sum()
+}
+
+/// Buckets since the newest of those with an act.
+fn lag(acted: u64) -> u8 {
+    u8::try_from(acted.trailing_zeros()).ok().filter(|_| acted != 0).unwrap_or(NEVER)
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use super::actors::UNLISTED;
+use super::columns::{Broken, Source, read_list, within};
 use super::entry::Entry;
 use super::member::Member;
 use super::shard::Shard;
@@ -71,6 +72,19 @@ impl Closing {
         self.next_ms
     }
 
+    pub(super) fn converters(&self) -> &[u32] {
+        &self.converters
+    }
+
+    /// The last closed bucket, and when the next one closes.
+    pub(super) const fn stands(&self) -> (Option<u32>, i64) {
+        (self.closed, self.next_ms)
+    }
+
+    pub(super) const fn stand_at(&mut self, closed: Option<u32>, next_ms: i64) {
+        (self.closed, self.next_ms) = (closed, next_ms);
+    }
+
     pub(super) const fn bytes(&self) -> usize {
         self.converters.len() * size_of::<u32>()
     }
@@ -94,6 +108,12 @@ impl Shard {
         let unfinished = extraction.next < extraction.end;
         self.closing.extraction = Some(extraction);
         unfinished
+    }
+
+    /// Whether histories of the last close are still to be extracted or taken.
+    #[must_use]
+    pub const fn is_extracting(&self) -> bool {
+        self.closing.extraction.is_some()
     }
 
     /// The histories as of the last close, once, when their extraction is finished.
@@ -159,6 +179,24 @@ impl Shard {
             record.listed = u32::try_from(self.closing.converters.len()).unwrap_or(UNLISTED);
             self.closing.converters.push(actor);
         }
+    }
+
+    /// Reads the list of those who convert; each actor of it must be there.
+    pub(super) fn read_converters(&mut self, source: &mut impl Source) -> Result<(), Broken> {
+        for actor in read_list(source)? {
+            if actor == NOBODY {
+                self.closing.gone += 1;
+                self.closing.converters.push(NOBODY);
+                continue;
+            }
+            within(actor, self.actors.end())?;
+            let before = self.closing.converters.len();
+            self.list_converter(actor);
+            if self.closing.converters.len() == before {
+                return Err(Broken::Content("list of those who convert"));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn unlist_converter(&mut self, actor: u32) {

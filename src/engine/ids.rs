@@ -3,6 +3,8 @@
 //! Invariant: an id is forgotten only when no event that can still come would repeat it within the
 //! window, or when the limit takes it, which is counted.
 
+use super::chunks::Chunks;
+use super::columns::{Broken, Columns, Source, moment, narrow, read_rows, since, write_rows};
 use super::prefetch::prefetch;
 
 /// Tables: making one anew is short, where a single one would stall.
@@ -10,6 +12,10 @@ const TABLES: usize = 64;
 
 /// Places of a table when it is new.
 const SMALLEST: usize = 16;
+
+/// Places of a chunk, unless its table has fewer.
+const CHUNK: usize = 1 << CHUNK_BITS;
+const CHUNK_BITS: u32 = 10;
 
 /// Ids with the event time at which each was last seen. Those whose window has passed go when
 /// their table fills up and is made anew, which costs an insertion three places and one copy.
@@ -24,9 +30,9 @@ pub(super) struct Ids {
 }
 
 /// Linear probing over a power of two of places, at most three quarters of them used.
-#[derive(Clone)]
 struct Table {
-    places: Box<[Place]>,
+    chunks: Chunks<Place>,
+    len: usize,
     used: usize,
 }
 
@@ -39,9 +45,8 @@ struct Place {
 
 impl Ids {
     pub(super) fn new(window_ms: i64, limit: usize) -> Self {
-        let table = Table::with_places(SMALLEST);
         Self {
-            tables: vec![table; TABLES],
+            tables: (0..TABLES).map(|_| Table::with_places(SMALLEST)).collect(),
             window_ms,
             limit: limit.div_ceil(TABLES),
             len: 0,
@@ -54,7 +59,7 @@ impl Ids {
     /// that of the event at hand.
     pub(super) fn repeats(&self, id: u64, newest_ms: i64) -> bool {
         let (table, id) = (&self.tables[table_of(id)], nonzero(id));
-        let place = table.places[table.seek(id)];
+        let place = table.place(table.seek(id));
         place.id == id && place.time_ms >= newest_ms.saturating_sub(self.window_ms)
     }
 
@@ -63,22 +68,84 @@ impl Ids {
         let table = &mut self.tables[table_of(id)];
         let id = nonzero(id);
         let at = table.seek(id);
-        if table.places[at].id == id {
-            table.places[at].time_ms = time_ms;
+        if table.place(at).id == id {
+            table.place_mut(at).time_ms = time_ms;
             return;
         }
         self.len += 1;
         if table.is_full() || table.used >= self.limit {
-            let (used, places) = (table.used, table.places.len());
+            let (used, places) = (table.used, table.len);
             let horizon_ms = newest_ms.saturating_sub(self.window_ms);
             self.evicted += table.renew(horizon_ms, self.limit) as u64;
             self.len = self.len + table.used - used;
-            self.places = self.places + table.places.len() - places;
+            self.places = self.places + table.len - places;
             table.put(Place { id, time_ms });
         } else {
-            table.places[at] = Place { id, time_ms };
+            *table.place_mut(at) = Place { id, time_ms };
             table.used += 1;
         }
+    }
+
+    /// The same ids once more, to be read only.
+    pub(super) fn share(&mut self) -> Self {
+        let share = |table: &mut Table| Table { chunks: table.chunks.share(), ..*table };
+        Self { tables: self.tables.iter_mut().map(share).collect(), ..*self }
+    }
+
+    /// Writes the ids of each table in their order, as what each is more than the one before.
+    pub(super) fn write(&self, newest_ms: i64, columns: &mut impl Columns) {
+        columns.words(&[self.evicted]);
+        let sizes = self.tables.iter().map(|table| [table.len as u64, table.used as u64]);
+        write_rows(columns, sizes);
+        let rows = self.tables.iter().flat_map(|table| {
+            let mut ids: Vec<Place> = table.ids().collect();
+            ids.sort_unstable_by_key(|place| place.id);
+            let mut before = 0;
+            ids.into_iter().map(move |place| {
+                let more = place.id - std::mem::replace(&mut before, place.id);
+                [more, since(place.time_ms, newest_ms)]
+            })
+        });
+        write_rows(columns, rows);
+    }
+
+    /// Reads what was written into ids that are empty.
+    pub(super) fn read(&mut self, newest_ms: i64, source: &mut impl Source) -> Result<(), Broken> {
+        let [evicted] = <[u64; 1]>::try_from(source.words()?).map_err(|_other| Broken::Length)?;
+        self.evicted = evicted;
+        let mut sizes = Vec::with_capacity(TABLES);
+        read_rows(source, |[len, used]| {
+            sizes.push((narrow::<usize>(len)?, narrow::<usize>(used)?));
+            if sizes.len() <= TABLES { Ok(()) } else { Err(Broken::Length) }
+        })?;
+        if sizes.len() != TABLES {
+            return Err(Broken::Length);
+        }
+        let (mut table, mut before) = (0, 0_u64);
+        read_rows(source, |[more, time]| {
+            while table < TABLES && self.tables[table].used == sizes[table].1 {
+                (table, before) = (table + 1, 0);
+            }
+            let (len, used) = *sizes.get(table).ok_or(Broken::Length)?;
+            if self.tables[table].used == 0 {
+                self.tables[table] = Table::for_ids(len, used)?;
+            }
+            let id = before.checked_add(more).filter(|id| *id > before && is_of(*id, table));
+            before = id.ok_or(Broken::Content("id"))?;
+            self.tables[table].put(Place { id: before, time_ms: moment(time, newest_ms) });
+            Ok(())
+        })?;
+        for (table, (len, used)) in self.tables.iter_mut().zip(sizes) {
+            if used == 0 {
+                *table = Table::for_ids(len, used)?;
+            }
+            if table.used != used {
+                return Err(Broken::Length);
+            }
+        }
+        self.len = self.tables.iter().map(|table| table.used).sum();
+        self.places = self.tables.iter().map(|table| table.len).sum();
+        Ok(())
     }
 
     /// Ids held, also those whose window has passed since.
@@ -97,24 +164,55 @@ impl Ids {
     /// Asks for the place where a search for `id` starts.
     pub(super) fn prefetch(&self, id: u64) {
         let table = &self.tables[table_of(id)];
-        prefetch(&table.places[table.home(nonzero(id))]);
+        prefetch(table.place(table.home(nonzero(id))));
     }
 }
 
 impl Table {
     fn with_places(len: usize) -> Self {
-        Self { places: vec![Place::default(); len].into_boxed_slice(), used: 0 }
+        let mut chunks = Chunks::default();
+        for _ in 0..len.div_ceil(CHUNK) {
+            chunks.push(vec![Place::default(); len.min(CHUNK)].into_boxed_slice());
+        }
+        Self { chunks, len, used: 0 }
+    }
+
+    /// An empty table of a size that one with so many ids can have.
+    fn for_ids(len: usize, used: usize) -> Result<Self, Broken> {
+        let most = used.saturating_add(1).saturating_mul(6).max(SMALLEST);
+        let fits = used.saturating_mul(4) <= len.saturating_mul(3);
+        if len.is_power_of_two() && (SMALLEST..=most).contains(&len) && fits {
+            Ok(Self::with_places(len))
+        } else {
+            Err(Broken::Content("table of ids"))
+        }
+    }
+
+    #[inline]
+    fn place(&self, at: usize) -> &Place {
+        &self.chunks.get(at >> CHUNK_BITS)[at & (CHUNK - 1)]
+    }
+
+    #[inline]
+    fn place_mut(&mut self, at: usize) -> &mut Place {
+        &mut self.chunks.get_mut(at >> CHUNK_BITS)[at & (CHUNK - 1)]
+    }
+
+    /// What is remembered, place by place.
+    fn ids(&self) -> impl Iterator<Item = Place> {
+        let places = (0..self.chunks.len()).flat_map(|chunk| self.chunks.get(chunk));
+        places.copied().filter(|place| place.id != 0)
     }
 
     const fn is_full(&self) -> bool {
-        (self.used + 1) * 4 > self.places.len() * 3
+        (self.used + 1) * 4 > self.len * 3
     }
 
     /// Keeps the ids not seen before `horizon_ms`, with room for more. When those are as many as
     /// `limit`, the older half goes too; gives how many went that way.
     fn renew(&mut self, horizon_ms: i64, limit: usize) -> usize {
-        let is_kept = |place: &&Place| place.id != 0 && place.time_ms >= horizon_ms;
-        let mut kept: Vec<Place> = self.places.iter().filter(is_kept).copied().collect();
+        let is_kept = |place: &Place| place.time_ms >= horizon_ms;
+        let mut kept: Vec<Place> = self.ids().filter(is_kept).collect();
         let mut evicted = 0;
         if kept.len() >= limit {
             evicted = kept.len().div_ceil(2);
@@ -131,26 +229,31 @@ impl Table {
 
     fn put(&mut self, place: Place) {
         let at = self.seek(place.id);
-        self.places[at] = place;
+        *self.place_mut(at) = place;
         self.used += 1;
     }
 
     /// The place of `id`, or the empty one where it would go.
     fn seek(&self, id: u64) -> usize {
         let mut at = self.home(id);
-        while self.places[at].id != 0 && self.places[at].id != id {
-            at = (at + 1) & (self.places.len() - 1);
+        while self.place(at).id != 0 && self.place(at).id != id {
+            at = (at + 1) & (self.len - 1);
         }
         at
     }
 
     fn home(&self, id: u64) -> usize {
-        truncated(id) & (self.places.len() - 1)
+        truncated(id) & (self.len - 1)
     }
 }
 
 const fn table_of(id: u64) -> usize {
     (id >> 58) as usize
+}
+
+/// Whether an id that is kept is of a table; 1 may stand for 0.
+const fn is_of(id: u64, table: usize) -> bool {
+    table_of(id) == table
 }
 
 /// The id, kept apart from the mark of an empty place.

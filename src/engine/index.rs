@@ -36,6 +36,13 @@ impl Index {
         Self { tables: vec![table; TABLES] }
     }
 
+    /// An index that `records` records fit without much growing.
+    pub(super) fn with_room(records: usize) -> Self {
+        let places = (records / TABLES * 8 / 5).next_power_of_two().max(SMALLEST);
+        let table = Table { places: vec![EMPTY; places].into_boxed_slice(), used: 0 };
+        Self { tables: vec![table; TABLES] }
+    }
+
     /// The record of the key hashed to `hash` for which `is_it` holds.
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let table = &self.tables[table_of(hash)];

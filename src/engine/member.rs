@@ -3,7 +3,9 @@
 //! Invariant: bucket `b` lies at place `b mod 64`, and what lies there is of one of the [`HISTORY`]
 //! buckets up to the newest.
 
+use super::columns::{Broken, before, bucket_before, guessed, narrow, unguessed};
 use super::decay::Decay;
+use super::picture::Frame;
 use super::segments::SegmentId;
 use super::units::Weight;
 use crate::model::HISTORY;
@@ -77,6 +79,11 @@ impl Member {
             next: NO_MEMBER,
             devotion: Devotion::NOBODY,
         }
+    }
+
+    /// The same with another one chained to it.
+    pub(super) const fn before(self, next: u32) -> Self {
+        Self { next, ..self }
     }
 
     /// Adds an act; gives the credit gained, referred to the landmark, and whether it is the first
@@ -190,6 +197,69 @@ impl Member {
         }
         self.bucket = bucket;
     }
+}
+
+impl Member {
+    /// What is guessed of the run is what the quarters say.
+    pub(super) fn row(&self, frame: &Frame) -> [u64; 9] {
+        let [a, b, c, d] = turned(words(self.quarters), self.bucket.wrapping_add(1));
+        [
+            a,
+            b,
+            c,
+            d,
+            self.converted,
+            guessed(self.units, self.units_kept(&frame.fade)),
+            before(self.bucket, frame.newest_bucket),
+            self.segment.0.into(),
+            // Nobody and several are small numbers then.
+            self.devotion.0.wrapping_add(2).into(),
+        ]
+    }
+
+    pub(super) fn from_row(row: [u64; 9], frame: &Frame) -> Result<Self, Broken> {
+        let [a, b, c, d, converted, units, bucket, segment, devotion] = row;
+        let bucket = bucket_before(bucket, frame.newest_bucket)?;
+        let mut member = Self::new(frame.segment(segment)?, bucket);
+        let words = turned([a, b, c, d], bucket.wrapping_add(1).wrapping_neg());
+        for (place, word) in member.quarters.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
+        member.converted = converted;
+        member.units = unguessed(units, member.units_kept(&frame.fade))?;
+        member.devotion = Devotion(narrow::<u32>(devotion)?.wrapping_sub(2));
+        Ok(member)
+    }
+
+    /// The units of the acts that are kept, but for rounding.
+    fn units_kept(&self, fade: &[f64]) -> f64 {
+        let turned = turned(words(self.quarters), self.bucket.wrapping_add(1));
+        let mut units = 0.0;
+        for (word, from) in turned.into_iter().zip([63, 47, 31, 15]) {
+            let mut rest = word;
+            while rest != 0 {
+                let nibble = rest.trailing_zeros() / 4;
+                let fade = fade.get((from - nibble) as usize).copied().unwrap_or_default();
+                units += f64::from(u8::try_from(rest >> (4 * nibble) & 15).unwrap_or(15)) * fade;
+                rest &= !(15 << (4 * nibble));
+            }
+        }
+        units * 0.25
+    }
+}
+
+fn words(quarters: [u8; HISTORY / 2]) -> [u64; 4] {
+    let (words, _) = quarters.as_chunks::<8>();
+    std::array::from_fn(|at| u64::from_le_bytes(words[at]))
+}
+
+/// Turns 64 nibbles so that the one at `first` mod 64 is the first.
+fn turned(words: [u64; 4], first: u32) -> [u64; 4] {
+    let (word, shift) = ((first % HISTORY_BUCKETS / 16) as usize, 4 * (first % 16));
+    std::array::from_fn(|at| {
+        let (low, high) = (words[(word + at) % 4], words[(word + at + 1) % 4]);
+        low >> shift | high.checked_shl(64 - shift).unwrap_or_default()
+    })
 }
 
 impl Around {

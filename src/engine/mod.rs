@@ -12,6 +12,8 @@ mod actors;
 mod arena;
 mod attribution;
 mod blocks;
+mod chunks;
+mod columns;
 mod counts;
 mod decay;
 mod entry;
@@ -21,6 +23,7 @@ mod ids;
 mod index;
 mod locate;
 mod member;
+mod picture;
 mod pool;
 mod prefetch;
 mod publish;
@@ -34,6 +37,10 @@ mod touches;
 mod units;
 mod watch;
 
+pub use columns::{
+    Broken, Columns, Source, flag, narrow, read_names, read_rows, write_names, write_rows,
+};
 pub use decay::pow2;
+pub use picture::Frozen;
 pub use publish::{SlotName, Store, Usage};
 pub use shard::{Limits, Outcome, Shard};

@@ -98,6 +98,11 @@ impl<T: Copy + Default> Pool<T> {
         *block = Block { index, len };
     }
 
+    /// The same lists once more, to be read only.
+    pub(super) fn share(&mut self) -> Self {
+        Self { classes: self.classes.iter_mut().map(Arena::share).collect(), room: self.room }
+    }
+
     pub(super) const fn bytes(&self) -> usize {
         self.room * size_of::<T>()
     }

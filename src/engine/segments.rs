@@ -8,7 +8,12 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
+use super::columns::{
+    Broken, Columns, Source, finite, narrow, read_list, read_names, read_rows, write_names,
+    write_rows,
+};
 use super::counts::Counts;
+use crate::model::HISTORY;
 
 /// Segments of a shard at most; events that would name another are `state_full`.
 const MAX_SEGMENTS: usize = 10_000;
@@ -24,17 +29,18 @@ pub(super) struct SegmentId(pub(super) u32);
 
 /// A set of segments, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SetId(u32);
+pub(super) struct SetId(pub(super) u32);
 
 pub(super) struct Segments {
     records: Vec<Segment>,
     by_name: HashMap<Arc<str>, SegmentId, FixedState>,
-    sets: Vec<Box<[SegmentId]>>,
-    by_members: HashMap<Box<[SegmentId]>, SetId, FixedState>,
+    sets: Vec<Arc<[SegmentId]>>,
+    by_members: HashMap<Arc<[SegmentId]>, SetId, FixedState>,
     /// Buckets for which an act exposes those after it.
     exposure: u32,
 }
 
+#[derive(Clone)]
 struct Segment {
     name: Arc<str>,
     audience: Audience,
@@ -42,7 +48,7 @@ struct Segment {
 }
 
 /// `U`, referred to the landmark; a compensated sum (Neumaier 1974), because one grows for years.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Audience {
     sum: f64,
     lost: f64,
@@ -56,6 +62,10 @@ impl SegmentId {
 impl SetId {
     /// The set of the one segment `unassigned`.
     pub(super) const UNASSIGNED: Self = Self(0);
+
+    pub(super) const fn word(self) -> u64 {
+        self.0 as u64
+    }
 }
 
 impl Segments {
@@ -92,8 +102,8 @@ impl Segments {
         if self.sets.len() == MAX_SETS {
             return None;
         }
-        let (set, members) = (SetId(count(self.sets.len())), members.into_boxed_slice());
-        self.sets.push(members.clone());
+        let (set, members) = (SetId(count(self.sets.len())), Arc::from(members));
+        self.sets.push(Arc::clone(&members));
         self.by_members.insert(members, set);
         Some(set)
     }
@@ -154,6 +164,76 @@ impl Segments {
 
     pub(super) const fn exposure(&self) -> u32 {
         self.exposure
+    }
+
+    /// The same segments once more, to be read only, and not to be searched.
+    pub(super) fn share(&self) -> Self {
+        Self {
+            records: self.records.clone(),
+            by_name: HashMap::default(),
+            sets: self.sets.clone(),
+            by_members: HashMap::default(),
+            exposure: self.exposure,
+        }
+    }
+
+    pub(super) fn write(&self, columns: &mut impl Columns) {
+        let row = |segment: &Segment| {
+            let Audience { sum, lost } = segment.audience;
+            [sum.to_bits(), lost.to_bits(), segment.counts.newest().into()]
+        };
+        write_names(columns, self.records.iter().map(|segment| (&*segment.name, row(segment))));
+        write_rows(columns, self.records.iter().flat_map(|segment| segment.counts.rows()));
+        write_rows(columns, self.sets.iter().map(|set| [set.len() as u64]));
+        let members = self.sets.iter().flat_map(|set| set.iter());
+        write_rows(columns, members.map(|segment| [segment.0.into()]));
+    }
+
+    /// Reads what was written into new segments; gives how many segments and sets there are.
+    pub(super) fn read(&mut self, source: &mut impl Source) -> Result<(u32, u32), Broken> {
+        let mut number = 0;
+        read_names(source, |name, [sum, lost, newest]| {
+            let segment = self.intern_segment(name).filter(|segment| segment.0 == number);
+            let at = segment.ok_or(Broken::Content("segment"))?.0 as usize;
+            self.records[at].audience = Audience { sum: finite(sum)?, lost: finite(lost)? };
+            self.records[at].counts.set_newest(narrow(newest)?);
+            number += 1;
+            Ok(())
+        })?;
+        let mut place = 0;
+        read_rows(source, |row| {
+            let record = self.records.get_mut(place / HISTORY).ok_or(Broken::Length)?;
+            record.counts.set(place % HISTORY, row)?;
+            place += 1;
+            Ok(())
+        })?;
+        if place != self.records.len() * HISTORY {
+            return Err(Broken::Length);
+        }
+        self.read_sets(source)?;
+        Ok((count(self.records.len()), count(self.sets.len())))
+    }
+
+    fn read_sets(&mut self, source: &mut impl Source) -> Result<(), Broken> {
+        let (lens, members) = (read_list(source)?, read_list(source)?);
+        self.sets.clear();
+        self.by_members.clear();
+        let mut rest = members.as_slice();
+        for len in lens {
+            let (set, after) = rest.split_at_checked(len as usize).ok_or(Broken::Length)?;
+            rest = after;
+            let is_set = set.windows(2).all(|two| two[0] < two[1]);
+            let known = set.iter().all(|segment| (*segment as usize) < self.records.len());
+            let members: Arc<[SegmentId]> = set.iter().copied().map(SegmentId).collect();
+            let number = SetId(count(self.sets.len()));
+            let same = self.by_members.insert(Arc::clone(&members), number);
+            if same.is_some() || !is_set || !known || self.sets.len() == MAX_SETS {
+                return Err(Broken::Content("set of segments"));
+            }
+            self.sets.push(members);
+        }
+        let begins = self.sets.first().is_some_and(|set| **set == [SegmentId(0)]);
+        if begins && rest.is_empty() { Ok(()) } else { Err(Broken::Length) }
     }
 
     fn intern_segment(&mut self, name: &str) -> Option<SegmentId> {

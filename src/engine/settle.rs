@@ -102,7 +102,7 @@ impl Shard {
             for (influencer, _) in &sale.split.shares {
                 self.slots.hold_influencer(*influencer);
             }
-            for gone in self.sales.add(pending.actor, id, sale) {
+            for gone in self.sales.add(pending.actor, id, &sale) {
                 self.release_sale(&gone);
             }
         }
@@ -111,8 +111,8 @@ impl Shard {
     /// Takes a sale back in its own bucket, or one from who is declared, or from nobody.
     fn settle_refund(&mut self, pending: &Pending) {
         let sale = pending.id.and_then(|id| self.sales.get(pending.actor, id));
-        let in_time = |sale: &&Sale| pending.time_ms - sale.time_ms <= self.terms.refund_window_ms;
-        if let Some(sale) = sale.filter(in_time).cloned() {
+        let in_time = |sale: &Sale| pending.time_ms - sale.time_ms <= self.terms.refund_window_ms;
+        if let Some(sale) = sale.filter(in_time) {
             let both = pending.value > 0.0 && sale.value > 0.0;
             let part = if both { (pending.value / sale.value).min(1.0) } else { 1.0 };
             let bucket = bucket_of(sale.time_ms, self.rules.bucket_ms);

@@ -100,9 +100,9 @@ impl Shard {
             touches: Touches::new(params),
             terms: Terms::new(params),
             waiting: Waiting::default(),
-            sales: Sales::default(),
-            credited: Ledger::default(),
-            organic: Ledger::default(),
+            sales: Sales::new(),
+            credited: Ledger::new(),
+            organic: Ledger::new(),
             unmatched_refunds: 0,
             scratch: Vec::new(),
             closing: Closing::new(params),
@@ -154,6 +154,29 @@ impl Shard {
     /// The bucket of the newest event scored, 0 before the first.
     pub(super) const fn newest_bucket(&self) -> u32 {
         self.newest_bucket
+    }
+
+    pub(super) const fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    pub(super) const fn due_ms(&self) -> i64 {
+        self.due_ms
+    }
+
+    /// Has a new shard stand where another one stood.
+    pub(super) fn stand_at(
+        &mut self,
+        newest_ms: Option<i64>,
+        newest_bucket: u32,
+        (accepted, due_ms): (u64, i64),
+    ) {
+        (self.newest_ms, self.newest_bucket) = (newest_ms, newest_bucket);
+        (self.accepted, self.due_ms) = (accepted, due_ms);
+        if newest_ms.is_some() {
+            // There are no sums yet that would have to move with the landmark.
+            let _no_sums = self.decay.advance(newest_bucket);
+        }
     }
 
     /// Notes that a conversion waits that settles at `time_ms`.

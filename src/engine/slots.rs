@@ -8,10 +8,15 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use super::arena::Arena;
+use super::columns::{
+    Broken, Columns, Source, before, bucket_before, finite, flag, narrow, read_list, read_names,
+    read_rows, within, write_list, write_names, write_rows,
+};
 use super::index::Index;
+use super::picture::{Frame, Places};
 use super::prefetch::prefetch;
 use super::segments::SegmentId;
-use crate::model::{Account, AccountKey, RESIDUE, RING, RING_BUCKETS, Sums};
+use crate::model::{Account, AccountKey, Fans, RESIDUE, RING, RING_BUCKETS, Sums};
 
 /// Bytes of what surrounds a name: two pointers, two counts, its places in the tables.
 const NAME_BYTES: usize = 96;
@@ -45,8 +50,9 @@ pub(super) struct Slots {
     len: usize,
     changed: Vec<u32>,
     retired: Vec<u32>,
-    influencers: Vec<Option<Influencer>>,
-    free_influencers: Vec<u32>,
+    /// Whether every slot counts as changed, whatever is noted.
+    all_changed: bool,
+    influencers: Arena<Option<Influencer>>,
     by_key: Index,
     name_bytes: usize,
 }
@@ -63,6 +69,63 @@ impl Default for Slot {
     }
 }
 
+impl Slot {
+    fn row(&self, newest_bucket: u32) -> [u64; 18] {
+        let sums = &self.sums;
+        let fans = std::array::from_fn::<_, RING, _>(|at| {
+            u64::from(sums.fans.acted[at]) << 32 | u64::from(sums.fans.latest[at])
+        });
+        let [a, b, c, d, e, f, g, h] = fans;
+        let [amplify, relate, popularity, shared] =
+            [sums.amplify, sums.relate, sums.popularity, sums.shared].map(f64::to_bits);
+        let newest = before(sums.newest_bucket, newest_bucket);
+        let (segment, influencer) = (self.segment.0.into(), self.influencer.into());
+        let (holders, followers) = (self.holders.into(), sums.followers.into());
+        [
+            segment,
+            influencer,
+            holders,
+            self.changed.into(),
+            amplify,
+            relate,
+            popularity,
+            shared,
+            newest,
+            followers,
+            a,
+            b,
+            c,
+            d,
+            e,
+            f,
+            g,
+            h,
+        ]
+    }
+
+    fn from_row(row: [u64; 18], frame: &Frame) -> Result<Self, Broken> {
+        let [segment, influencer, holders, changed, amplify, relate, popularity, shared, ..] = row;
+        let [.., newest, followers, _, _, _, _, _, _, _, _] = row;
+        let mut fans = Fans::default();
+        for (at, word) in row[10..].iter().enumerate() {
+            fans.acted[at] = narrow(word >> 32)?;
+            fans.latest[at] = narrow(word & u64::from(u32::MAX))?;
+        }
+        let sums = Sums {
+            amplify: finite(amplify)?,
+            relate: finite(relate)?,
+            popularity: finite(popularity)?,
+            newest_bucket: bucket_before(newest, frame.newest_bucket)?,
+            followers: narrow(followers)?,
+            fans,
+            shared: finite(shared)?,
+        };
+        let (influencer, holders) = (narrow(influencer)?, narrow(holders)?);
+        let segment = frame.segment(segment)?;
+        Ok(Self { segment, influencer, holders, changed: flag(changed)?, sums })
+    }
+}
+
 impl Slots {
     pub(super) fn new() -> Self {
         Self {
@@ -71,8 +134,8 @@ impl Slots {
             len: 0,
             changed: Vec::new(),
             retired: Vec::new(),
-            influencers: Vec::new(),
-            free_influencers: Vec::new(),
+            all_changed: false,
+            influencers: Arena::new(1),
             by_key: Index::new(),
             name_bytes: 0,
         }
@@ -94,16 +157,9 @@ impl Slots {
         let name: Arc<str> = Arc::from(&*account.name);
         self.name_bytes += NAME_BYTES + name.len();
         let influencer = Some(Influencer { key: account.key, name, holders: 0 });
-        let number = if let Some(free) = self.free_influencers.pop() {
-            self.influencers[free as usize] = influencer;
-            free
-        } else {
-            self.influencers.push(influencer);
-            u32::try_from(self.influencers.len() - 1).expect("influencers must fit 32 bits")
-        };
-        self.by_key.insert(account.key.0, number, |at| {
-            self.influencers[at as usize].as_ref().map_or(0, |influencer| influencer.key.0)
-        });
+        let number = self.influencers.allocate();
+        *self.influencers.record_mut(number, 0) = influencer;
+        self.by_key.insert(account.key.0, number, hash_in(&self.influencers));
         number
     }
 
@@ -120,10 +176,7 @@ impl Slots {
         }
         let slot = self.records.allocate();
         *self.records.record_mut(slot, 0) = Slot { segment, influencer, ..Slot::default() };
-        self.by_pair.insert(pair_hash(segment, influencer), slot, |slot| {
-            let record = self.records.record(slot, 0);
-            pair_hash(record.segment, record.influencer)
-        });
+        self.by_pair.insert(pair_hash(segment, influencer), slot, pair_in(&self.records));
         self.len += 1;
         self.hold_influencer(influencer);
         slot
@@ -188,10 +241,7 @@ impl Slots {
         if segment == SegmentId::NONE || changed || !idle {
             return;
         }
-        self.by_pair.remove(pair_hash(segment, influencer), slot, |slot| {
-            let record = self.records.record(slot, 0);
-            pair_hash(record.segment, record.influencer)
-        });
+        self.by_pair.remove(pair_hash(segment, influencer), slot, pair_in(&self.records));
         self.len -= 1;
         *self.records.record_mut(slot, 0) = Slot::default();
         self.retired.push(slot);
@@ -221,12 +271,95 @@ impl Slots {
 
     /// Shows each slot changed since the last call.
     pub(super) fn drain_changed(&mut self, mut show: impl FnMut(u32, &Slot, &Influencer)) {
+        if std::mem::take(&mut self.all_changed) {
+            let slots = 0..self.records.end();
+            let is_live = |slot: &u32| self.records.record(*slot, 0).segment != SegmentId::NONE;
+            self.changed = slots.filter(is_live).collect();
+        }
         for slot in self.changed.drain(..) {
             let record = self.records.record_mut(slot, 0);
             record.changed = false;
-            let influencer = self.influencers[record.influencer as usize].as_ref();
+            let influencer = self.influencers.record(record.influencer, 0).as_ref();
             show(slot, record, influencer.expect("a slot must refer to a live influencer"));
         }
+    }
+
+    /// The same slots and influencers once more, to be read only, and not to be searched.
+    pub(super) fn share(&mut self) -> Self {
+        Self {
+            records: self.records.share_whole(),
+            retired: self.retired.clone(),
+            influencers: self.influencers.share_whole(),
+            ..Self::new()
+        }
+    }
+
+    pub(super) fn write(&self, newest_bucket: u32, columns: &mut impl Columns) {
+        let freed = self.influencers.freed();
+        write_list(columns, freed);
+        let numbers = Places::of_store(&[freed]).up_to(self.influencers.end());
+        let named = numbers.map(|number| {
+            let influencer = self.influencers.record(number, 0).as_ref();
+            let influencer = influencer.expect("a number in use must refer to a live influencer");
+            (&*influencer.name, [influencer.key.0, influencer.holders.into()])
+        });
+        write_names(columns, named);
+        let gone = [self.records.freed(), &self.retired];
+        gone.iter().for_each(|list| write_list(columns, list));
+        let numbers = Places::of_store(&gone).up_to(self.records.end());
+        write_rows(columns, numbers.map(|slot| self.get(slot).row(newest_bucket)));
+    }
+
+    /// Reads what was written into slots that are empty; all of them count as changed. Gives where
+    /// the numbers of influencers and of slots end.
+    pub(super) fn read(
+        &mut self,
+        frame: &Frame,
+        source: &mut impl Source,
+    ) -> Result<(u32, u32), Broken> {
+        let influencers = self.read_influencers(source)?;
+        let (freed, retired) = (read_list(source)?, read_list(source)?);
+        let mut places = Places::without(&[&freed, &retired])?;
+        read_rows(source, |row| {
+            let slot = places.take();
+            let record = Slot::from_row(row, frame)?;
+            within(record.influencer, influencers)?;
+            self.records.reach(slot + 1);
+            *self.records.record_mut(slot, 0) = record;
+            self.len += 1;
+            if record.changed {
+                self.changed.push(slot);
+            }
+            let hash = pair_hash(record.segment, record.influencer);
+            self.by_pair.insert(hash, slot, pair_in(&self.records));
+            self.key_of(record.influencer).map(drop).ok_or(Broken::Content("slot"))
+        })?;
+        let end = places.end()?;
+        self.records.reach(end);
+        self.records.set_freed(freed);
+        (self.retired, self.all_changed) = (retired, true);
+        Ok((influencers, end))
+    }
+
+    fn read_influencers(&mut self, source: &mut impl Source) -> Result<u32, Broken> {
+        let freed = read_list(source)?;
+        let mut places = Places::without(&[&freed])?;
+        read_names(source, |name, [key, holders]| {
+            let number = places.take();
+            self.name_bytes += NAME_BYTES + name.len();
+            self.influencers.reach(number + 1);
+            *self.influencers.record_mut(number, 0) = Some(Influencer {
+                key: AccountKey(key),
+                name: Arc::from(name),
+                holders: narrow(holders)?,
+            });
+            self.by_key.insert(key, number, hash_in(&self.influencers));
+            Ok(())
+        })?;
+        let end = places.end()?;
+        self.influencers.reach(end);
+        self.influencers.set_freed(freed);
+        Ok(end)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -249,7 +382,7 @@ impl Slots {
     /// Asks for the record that is most probably that of the influencer, and gives its number.
     pub(super) fn prefetch_influencer(&self, key: AccountKey) -> Option<u32> {
         let at = self.by_key.candidate(key.0)?;
-        prefetch(&self.influencers[at as usize]);
+        prefetch(self.influencers.record(at, 0));
         Some(at)
     }
 
@@ -271,12 +404,12 @@ impl Slots {
 
     /// The name of an influencer in use.
     pub(super) fn name_of(&self, influencer: u32) -> &Arc<str> {
-        let record = self.influencers[influencer as usize].as_ref();
+        let record = self.influencers.record(influencer, 0).as_ref();
         &record.expect("a number in use must refer to a live influencer").name
     }
 
     fn key_of(&self, influencer: u32) -> Option<AccountKey> {
-        self.influencers[influencer as usize].as_ref().map(|influencer| influencer.key)
+        self.influencers.record(influencer, 0).as_ref().map(|influencer| influencer.key)
     }
 
     fn is_of(&self, slot: u32, segment: SegmentId, influencer: u32) -> bool {
@@ -285,19 +418,30 @@ impl Slots {
     }
 
     fn influencer_mut(&mut self, influencer: u32) -> &mut Influencer {
-        let record = self.influencers[influencer as usize].as_mut();
+        let record = self.influencers.record_mut(influencer, 0).as_mut();
         record.expect("a number in use must refer to a live influencer")
     }
 
     fn forget_influencer(&mut self, influencer: u32) {
-        if let Some(gone) = self.influencers[influencer as usize].take() {
+        if let Some(gone) = self.influencers.record_mut(influencer, 0).take() {
             self.name_bytes -= NAME_BYTES + gone.name.len();
-            self.by_key.remove(gone.key.0, influencer, |at| {
-                self.influencers[at as usize].as_ref().map_or(0, |influencer| influencer.key.0)
-            });
-            self.free_influencers.push(influencer);
+            self.by_key.remove(gone.key.0, influencer, hash_in(&self.influencers));
+            self.influencers.free(influencer);
         }
     }
+}
+
+/// What the numbers of slots are hashed by.
+fn pair_in(records: &Arena<Slot>) -> impl Fn(u32) -> u64 {
+    |slot| {
+        let record = records.record(slot, 0);
+        pair_hash(record.segment, record.influencer)
+    }
+}
+
+/// What the numbers of influencers are hashed by.
+fn hash_in(influencers: &Arena<Option<Influencer>>) -> impl Fn(u32) -> u64 {
+    |at| influencers.record(at, 0).as_ref().map_or(0, |influencer| influencer.key.0)
 }
 
 fn pair_hash(segment: SegmentId, influencer: u32) -> u64 {

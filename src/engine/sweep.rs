@@ -30,7 +30,7 @@ pub(super) struct Sweep {
 }
 
 /// What limits took, ever.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Evicted {
     pub(super) actors: u64,
     pub(super) entries: u64,
@@ -39,6 +39,15 @@ pub(super) struct Evicted {
 impl Sweep {
     pub(super) const fn evicted(&self) -> Evicted {
         self.evicted
+    }
+
+    /// Its hand, when it started, and what was evicted.
+    pub(super) const fn stands(&self) -> (Option<u32>, u32, Evicted) {
+        (self.hand, self.started, self.evicted)
+    }
+
+    pub(super) const fn at((hand, started, evicted): (Option<u32>, u32, Evicted)) -> Self {
+        Self { hand, started, evicted }
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::cmp::Reverse;
 
+use super::columns::{Broken, moment, narrow, since};
+use super::picture::Frame;
 use super::pool::{Block, Pool};
 use super::prefetch::prefetch;
 use crate::model::Params;
@@ -64,6 +66,30 @@ impl Touch {
     }
 }
 
+impl Touch {
+    /// Told from the moment `from_ms`.
+    pub(super) fn row(&self, from_ms: i64) -> [u64; 3] {
+        [since(self.time_ms(), from_ms), self.quarters.into(), self.influencer.into()]
+    }
+
+    pub(super) fn from_row(row: [u64; 3], from_ms: i64, frame: &Frame) -> Result<Self, Broken> {
+        let [time, quarters, influencer] = row;
+        let time_ms = moment(time, from_ms);
+        if !(0..1 << 48).contains(&time_ms) {
+            return Err(Broken::Content("touch"));
+        }
+        let quarters: u16 = narrow(quarters)?;
+        Ok(Self::new(time_ms, quarters.into(), frame.influencer(influencer)?))
+    }
+}
+
+impl Touched {
+    /// Touches in use, and those that there is room for.
+    pub(super) const fn lens(self) -> (u8, u16) {
+        (self.used, self.list.len())
+    }
+}
+
 impl Touches {
     pub(super) fn new(params: &Params) -> Self {
         Self {
@@ -120,6 +146,31 @@ impl Touches {
         if let Some(place) = self.pool.list(of.list).get(usize::from(of.used)) {
             prefetch(place);
         }
+    }
+
+    /// The touches of an actor, in the order in which they lie.
+    pub(super) fn of(&self, of: Touched) -> &[Touch] {
+        self.list(of)
+    }
+
+    /// Takes in touches as they were, with room for `room`.
+    pub(super) fn put_back(&mut self, touches: &[Touch], room: u16) -> Result<Touched, Broken> {
+        let used = u8::try_from(touches.len()).ok().filter(|used| u16::from(*used) <= room);
+        let used = used.filter(|_| room <= MAX_TOUCHES).ok_or(Broken::Content("touches"))?;
+        let mut list = Block::default();
+        self.pool.resize(&mut list, room);
+        self.pool.list_mut(list)[..touches.len()].copy_from_slice(touches);
+        self.len += touches.len();
+        Ok(Touched { list, used })
+    }
+
+    pub(super) fn set_evicted(&mut self, evicted: u64) {
+        self.evicted = evicted;
+    }
+
+    /// The same touches once more, to be read only.
+    pub(super) fn share(&mut self) -> Self {
+        Self { pool: self.pool.share(), ..*self }
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -3,8 +3,9 @@
 //! Invariant: a bucket's count never exceeds its cap, and the total is exact in the order of
 //! arrival, because weights are whole multiples of one unit step.
 
+use super::columns::{Broken, narrow};
 use super::decay::Decay;
-use crate::model::RING;
+use crate::model::{RING, RING_BUCKETS};
 
 /// Counts of the [`RING`] buckets up to the newest, that of bucket `b` at `b mod RING`.
 pub(super) trait Ring: Copy + Default {
@@ -15,6 +16,9 @@ pub(super) trait Ring: Copy + Default {
     fn set(&mut self, bucket: u32, count: u32);
     /// Makes room for the buckets after `newest`, `buckets` of them.
     fn clear_after(&mut self, newest: u32, buckets: u32);
+    /// The counts as a number that has that of `newest` lowest.
+    fn word(self, newest: u32) -> u64;
+    fn from_word(word: u64, newest: u32) -> Result<Self, Broken>;
 }
 
 /// Quarters of a unit, a nibble a bucket: amplify and relate.
@@ -51,6 +55,14 @@ impl Ring for Quarters {
         let cleared = if buckets >= 8 { u32::MAX } else { (1 << (4 * buckets)) - 1 };
         self.0 &= !cleared.rotate_left(4 * ((newest + 1) % 8));
     }
+
+    fn word(self, newest: u32) -> u64 {
+        self.0.rotate_right(4 * (newest % 8)).into()
+    }
+
+    fn from_word(word: u64, newest: u32) -> Result<Self, Broken> {
+        Ok(Self(narrow::<u32>(word)?.rotate_left(4 * (newest % 8))))
+    }
 }
 
 impl<const DENOMINATOR: u32> Ring for Steps<DENOMINATOR> {
@@ -69,6 +81,14 @@ impl<const DENOMINATOR: u32> Ring for Steps<DENOMINATOR> {
         let cleared = if buckets >= 8 { u64::MAX } else { (1 << (8 * buckets)) - 1 };
         self.0 &= !cleared.rotate_left(8 * ((newest + 1) % 8));
     }
+
+    fn word(self, newest: u32) -> u64 {
+        self.0.rotate_right(8 * (newest % 8))
+    }
+
+    fn from_word(word: u64, newest: u32) -> Result<Self, Broken> {
+        Ok(Self(word.rotate_left(8 * (newest % 8))))
+    }
 }
 
 /// How much one act weighs, and where the bucket's cap lies, in counts of the ring.
@@ -84,6 +104,13 @@ pub(super) fn add_capped<R: Ring>(ring: &mut R, bucket: u32, weight: Weight) -> 
     let after = weight.cap.min(before + weight.counts);
     ring.set(bucket, after);
     f64::from(after - before) * R::STEP
+}
+
+/// The units of acts that are all in a ring, but for rounding; `fade` as in [`Decay`].
+pub(super) fn units_of<R: Ring>(ring: R, newest: u32, fade: &[f64]) -> f64 {
+    let ages = (0..RING_BUCKETS).rev().zip(fade.iter().take(RING).rev());
+    let units = ages.map(|(age, fade)| f64::from(ring.get(newest.wrapping_sub(age))) * fade);
+    units.sum::<f64>() * R::STEP
 }
 
 impl<R: Ring> Run<R> {

@@ -19,5 +19,6 @@ pub use file::VERSION;
 pub use header::{Covered, Header, LastRecord, LogId, Origin};
 pub use recovery::{Gap, Log, LogError, Opened, Restored, Store, Unverified};
 pub use tenure::Tenure;
-pub use crate::engine::Broken;
 pub use unfit::{SaveError, Unfit};
+
+pub use crate::engine::Broken;

@@ -5,6 +5,10 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
+use crate::engine::columns::{
+    Broken, Columns, Source, finite, flag, moment, read_rows, since, write_rows,
+};
+use crate::engine::picture::Frame;
 use crate::engine::segments::SetId;
 use crate::model::AccountKey;
 
@@ -23,12 +27,13 @@ pub(in crate::engine) struct Pending {
     pub(in crate::engine) id: Option<u64>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::engine) struct Waiting {
     heap: BinaryHeap<Reverse<Ordered>>,
     arrived: u64,
 }
 
+#[derive(Clone)]
 struct Ordered {
     arrived: u64,
     pending: Pending,
@@ -54,15 +59,36 @@ impl Waiting {
         self.heap.pop().map(|Reverse(next)| next.pending)
     }
 
-    /// Takes out all that `actor` did.
+    /// Takes out all that `actor` did, in the order in which it would have left.
     pub(in crate::engine) fn forget(&mut self, actor: AccountKey) -> Vec<Pending> {
-        let mut gone = Vec::new();
         let all = std::mem::take(&mut self.heap).into_vec();
-        let (of_actor, others): (Vec<_>, Vec<_>) =
+        let (mut of_actor, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|Reverse(waiting)| waiting.pending.actor == actor);
-        gone.extend(of_actor.into_iter().map(|Reverse(waiting)| waiting.pending));
         self.heap = others.into();
-        gone
+        of_actor.sort_unstable();
+        of_actor.into_iter().rev().map(|Reverse(waiting)| waiting.pending).collect()
+    }
+
+    /// Writes what waits in the order in which it leaves.
+    pub(in crate::engine) fn write(&self, frame: &Frame, columns: &mut impl Columns) {
+        columns.words(&[self.arrived]);
+        let mut all: Vec<&Ordered> = self.heap.iter().map(|Reverse(waiting)| waiting).collect();
+        all.sort_unstable();
+        write_rows(columns, all.into_iter().map(|waiting| waiting.row(frame.newest_ms)));
+    }
+
+    /// Reads what was written into an empty store.
+    pub(in crate::engine) fn read(
+        &mut self,
+        frame: &Frame,
+        source: &mut impl Source,
+    ) -> Result<(), Broken> {
+        let [arrived] = <[u64; 1]>::try_from(source.words()?).map_err(|_other| Broken::Length)?;
+        self.arrived = arrived;
+        read_rows(source, |row| {
+            self.heap.push(Reverse(Ordered::from_row(row, frame)?));
+            Ok(())
+        })
     }
 
     pub(in crate::engine) fn len(&self) -> usize {
@@ -75,6 +101,39 @@ impl Waiting {
 }
 
 impl Ordered {
+    fn row(&self, newest_ms: i64) -> [u64; 9] {
+        let pending = &self.pending;
+        [
+            self.arrived,
+            since(pending.time_ms, newest_ms),
+            pending.is_refund.into(),
+            pending.actor.0,
+            pending.segments.word(),
+            pending.declared.map_or(0, |declared| u64::from(declared) + 1),
+            pending.value.to_bits(),
+            pending.id.is_some().into(),
+            pending.id.unwrap_or_default(),
+        ]
+    }
+
+    fn from_row(row: [u64; 9], frame: &Frame) -> Result<Self, Broken> {
+        let [arrived, time, is_refund, actor, set, declared, value, has_id, id] = row;
+        let declared = match declared {
+            0 => None,
+            above => Some(frame.influencer(above - 1)?),
+        };
+        let pending = Pending {
+            time_ms: moment(time, frame.newest_ms),
+            is_refund: flag(is_refund)?,
+            actor: AccountKey(actor),
+            segments: frame.set(set)?,
+            declared,
+            value: finite(value)?,
+            id: flag(has_id)?.then_some(id),
+        };
+        Ok(Self { arrived, pending })
+    }
+
     const fn key(&self) -> (i64, bool, u64) {
         (self.pending.time_ms, self.pending.is_refund, self.arrived)
     }

@@ -1,0 +1,231 @@
+//! The actors of a picture with what each keeps: memberships, entries, touches, side by side.
+//!
+//! Invariant: an actor's number is kept; where its lists lie is not, for nothing can tell.
+
+use super::frame::Frame;
+use super::places::Places;
+use crate::engine::actors::{Actor, Actors};
+use crate::engine::blocks::{Blocks, MAX_ENTRIES};
+use crate::engine::columns::{
+    Broken, Columns, PAGE_ROWS, Page, Source, narrow, read_list, write_list,
+};
+use crate::engine::entry::{Acted, Entry, Following, Key, Twentieths};
+use crate::engine::member::Member;
+use crate::engine::touches::{Touch, Touches};
+use crate::engine::units::Run;
+
+/// All that is kept by actor.
+pub(super) struct People {
+    pub(super) actors: Actors,
+    pub(super) blocks: Blocks,
+    pub(super) touches: Touches,
+}
+
+/// Some actors side by side.
+struct Pages {
+    actors: Page<10>,
+    members: Page<9>,
+    keys: Page<2>,
+    acted: Page<8>,
+    liked: Page<3>,
+    following: Page<3>,
+    touches: Page<3>,
+}
+
+/// The lists of one actor, used again for the next.
+#[derive(Default)]
+struct Lists {
+    members: Vec<Member>,
+    keys: Vec<Key>,
+    entries: Vec<Entry>,
+    touches: Vec<Touch>,
+}
+
+impl People {
+    /// The same people once more, to be read only.
+    pub(super) fn share(actors: &mut Actors, blocks: &mut Blocks, touches: &mut Touches) -> Self {
+        Self { actors: actors.share(), blocks: blocks.share(), touches: touches.share() }
+    }
+
+    pub(super) fn write(&self, frame: &Frame, columns: &mut impl Columns) {
+        let freed = self.actors.freed();
+        write_list(columns, freed);
+        let mut pages = Pages::new();
+        for at in Places::of_store(&[freed]).up_to(self.actors.end()) {
+            self.push(at, frame, &mut pages);
+            if pages.rows() >= PAGE_ROWS {
+                pages.write(columns);
+            }
+        }
+        if pages.rows() > 0 {
+            pages.write(columns);
+        }
+        pages.write(columns);
+    }
+
+    /// Reads people into stores that are empty.
+    pub(super) fn read(&mut self, frame: &Frame, source: &mut impl Source) -> Result<(), Broken> {
+        let freed = read_list(source)?;
+        let mut places = Places::without(&[&freed])?;
+        let mut lists = Lists::default();
+        loop {
+            let mut pages = Pages::read(source)?;
+            let len = pages.actors.len();
+            if len == 0 {
+                break;
+            }
+            for _ in 0..len {
+                self.take(places.take(), frame, &mut pages, &mut lists)?;
+            }
+            pages.end()?;
+        }
+        self.actors.complete(places.end()?, freed)
+    }
+
+    fn push(&self, at: u32, frame: &Frame, pages: &mut Pages) {
+        let actor = self.actors.get(at);
+        let (used, room) = actor.touched.lens();
+        let mut members = 0;
+        for member in self.actors.members(at) {
+            pages.members.push(member.row(frame));
+            members += 1;
+        }
+        let [key, units, ring, seen, set, lag] = actor.row(frame);
+        let entries = actor.entries.len().into();
+        pages.actors.push([
+            key,
+            units,
+            ring,
+            seen,
+            set,
+            lag,
+            members,
+            entries,
+            used.into(),
+            room.into(),
+        ]);
+        for (key, entry) in
+            self.blocks.keys(actor.entries).iter().zip(self.blocks.entries(actor.entries))
+        {
+            pages.keys.push(key.row());
+            match entry {
+                Entry::Acted(acted) => pages.acted.push(acted.row(frame)),
+                Entry::Liked(run) => pages.liked.push(run.row(frame)),
+                Entry::Following(following) => pages.following.push(following.row(frame)),
+            }
+        }
+        let mut from_ms = frame.newest_ms;
+        for touch in self.touches.of(actor.touched) {
+            pages.touches.push(touch.row(from_ms));
+            from_ms = touch.time_ms();
+        }
+    }
+
+    fn take(
+        &mut self,
+        at: u32,
+        frame: &Frame,
+        pages: &mut Pages,
+        lists: &mut Lists,
+    ) -> Result<(), Broken> {
+        let row = pages.actors.take()?;
+        let [key, units, ring, seen, set, lag, members, entries, used, room] = row;
+        let mut actor = Actor::from_row([key, units, ring, seen, set, lag], frame)?;
+        lists.read_entries(narrow(entries)?, frame, pages)?;
+        actor.entries = self.blocks.put_back(&lists.keys, &lists.entries);
+        lists.read_touches(narrow(used)?, frame, pages)?;
+        actor.touched = self.touches.put_back(&lists.touches, narrow(room)?)?;
+        self.actors.put_back(at, actor);
+        lists.members.clear();
+        for _ in 0..members {
+            lists.members.push(Member::from_row(pages.members.take()?, frame)?);
+        }
+        self.actors.put_back_members(at, &lists.members);
+        Ok(())
+    }
+}
+
+impl Lists {
+    fn read_entries(&mut self, len: u16, frame: &Frame, pages: &mut Pages) -> Result<(), Broken> {
+        self.keys.clear();
+        self.entries.clear();
+        if len > MAX_ENTRIES {
+            return Err(Broken::Content("entries"));
+        }
+        for _ in 0..len {
+            let [id, kind] = pages.keys.take()?;
+            self.keys.push(Key::from_row([id, kind])?);
+            self.entries.push(match kind {
+                1 => Entry::Acted(Acted::from_row(pages.acted.take()?, frame)?),
+                2 => Entry::Liked(Run::<Twentieths>::from_row(pages.liked.take()?, frame)?),
+                _ => Entry::Following(Following::from_row(pages.following.take()?, frame)?),
+            });
+            if kind == 3 {
+                frame.influencer(id)?
+            } else {
+                frame.slot(id)?
+            };
+        }
+        Ok(())
+    }
+
+    fn read_touches(&mut self, len: u8, frame: &Frame, pages: &mut Pages) -> Result<(), Broken> {
+        self.touches.clear();
+        let mut from_ms = frame.newest_ms;
+        for _ in 0..len {
+            let touch = Touch::from_row(pages.touches.take()?, from_ms, frame)?;
+            from_ms = touch.time_ms();
+            self.touches.push(touch);
+        }
+        Ok(())
+    }
+}
+
+impl Pages {
+    fn new() -> Self {
+        Self {
+            actors: Page::new(),
+            members: Page::new(),
+            keys: Page::new(),
+            acted: Page::new(),
+            liked: Page::new(),
+            following: Page::new(),
+            touches: Page::new(),
+        }
+    }
+
+    fn read(source: &mut impl Source) -> Result<Self, Broken> {
+        Ok(Self {
+            actors: Page::read(source)?,
+            members: Page::read(source)?,
+            keys: Page::read(source)?,
+            acted: Page::read(source)?,
+            liked: Page::read(source)?,
+            following: Page::read(source)?,
+            touches: Page::read(source)?,
+        })
+    }
+
+    fn write(&mut self, columns: &mut impl Columns) {
+        self.actors.write(columns);
+        self.members.write(columns);
+        self.keys.write(columns);
+        self.acted.write(columns);
+        self.liked.write(columns);
+        self.following.write(columns);
+        self.touches.write(columns);
+    }
+
+    fn rows(&self) -> usize {
+        self.actors.len().max(self.members.len()).max(self.keys.len()).max(self.touches.len())
+    }
+
+    fn end(&self) -> Result<(), Broken> {
+        self.members.end()?;
+        self.keys.end()?;
+        self.acted.end()?;
+        self.liked.end()?;
+        self.following.end()?;
+        self.touches.end()
+    }
+}

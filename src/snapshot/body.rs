@@ -1,0 +1,35 @@
+//! The body of a snapshot: a picture of a shard, and the histories that its lifts rest on, as
+//! compressed columns.
+//!
+//! Invariant: what is decoded was encoded, or it is [`Broken`]: no bytes make it panic, or take
+//! more than [`Decoder::EXPANSION`] times their own length.
+
+use super::column::{Decoder, Encoder};
+use super::histories;
+use crate::engine::{Broken, Frozen, Limits, Shard};
+use crate::model::{Histories, Params};
+
+/// The layout of a body, its first byte.
+const VERSION: u8 = 1;
+
+/// Appends a body; equal states give equal bytes.
+pub fn encode(frozen: &Frozen, histories: Option<&Histories>, out: &mut Vec<u8>) {
+    let mut columns = Encoder::new(VERSION);
+    frozen.write(&mut columns);
+    histories::write(histories, &mut columns);
+    out.append(&mut columns.finish());
+}
+
+/// The shard of a body, and the histories as of its last close. `params` must be those that it was
+/// encoded under.
+pub fn decode(
+    body: &[u8],
+    params: &Params,
+    limits: &Limits,
+) -> Result<(Shard, Option<Histories>), Broken> {
+    let mut columns = Decoder::new(VERSION, body)?;
+    let shard = Shard::restore(params, limits, &mut columns)?;
+    let histories = histories::read(&mut columns)?;
+    columns.finish()?;
+    Ok((shard, histories))
+}
