@@ -211,7 +211,14 @@ impl Daemon {
     /// Waits for it to end by itself, or by a signal that it was sent.
     pub(crate) fn await_end(mut self, within: Duration) -> End {
         let began = clock::instant();
-        let status = poll("the end of the process", within, || self.child.try_wait().unwrap());
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            let said = || self.said().join("\n");
+            assert!(began.elapsed() < within, "it did not end within {within:?}:\n{}", said());
+            std::thread::park_timeout(Duration::from_millis(20));
+        };
         let took = began.elapsed();
         self.reader.take().unwrap().join().unwrap();
         End { status, said: self.said(), took }

@@ -198,13 +198,35 @@ impl Holding {
         while self.extract(usize::MAX) {}
     }
 
-    /// All that the state is.
-    pub(crate) fn bytes(&mut self) -> Vec<u8> {
+    /// All that the state is, and what its lifts rest on.
+    pub(crate) fn all(&mut self) -> (Vec<u8>, Option<Told>) {
         self.extract_all();
         let mut bytes = Vec::new();
-        encode(&self.shard.freeze(), self.histories.as_deref(), &mut bytes);
-        bytes
+        encode(&self.shard.freeze(), None, &mut bytes);
+        (bytes, self.histories.as_deref().map(told))
     }
+}
+
+/// What histories tell, in an order of its own: that of the extraction says nothing.
+pub(crate) type Told = (u32, BTreeMap<String, BTreeMap<u64, String>>);
+
+pub(crate) fn told(histories: &Histories) -> Told {
+    let mut all = BTreeMap::new();
+    for segment in &histories.segments {
+        let mut people = BTreeMap::new();
+        let counts = (segment.exposed, segment.exposed_converted, segment.converted);
+        people.insert(0, format!("{counts:?}"));
+        for person in &segment.people {
+            let acts = segment.acts_of(person).iter();
+            let acts: BTreeMap<&str, u64> = acts
+                .map(|acted| (&*histories.influencers[acted.influencer as usize], acted.buckets))
+                .collect();
+            let person_told = format!("{:x} {:x?} {acts:?}", person.converted, person.quarters);
+            people.insert(person.key.0, person_told);
+        }
+        all.insert(segment.segment.to_string(), people);
+    }
+    (histories.closed, all)
 }
 
 /// Up to `max` records in the order of their times, for as long as every topic has one.
