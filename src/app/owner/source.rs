@@ -161,12 +161,15 @@ impl Source {
         metrics: &kafka::Metrics,
     ) -> Result<Faulted, Error> {
         match self.queue.ask_bounds(BOUNDS_WITHIN) {
-            Some((first, _)) if first > self.reading.next_offset() && on_gap == OnGap::Resume => {
+            Some((first, _))
+                if first > self.reading.next_offset()
+                    && on_gap == OnGap::Resume
+                    && self.queue.restart_at(first) =>
+            {
                 let records = u64::try_from(first - self.reading.next_offset()).unwrap_or(0);
                 tracing::error!(position, records, "records were deleted before they were read");
                 metrics.gap(&self.topic, records);
                 self.reading.skip_to(first);
-                self.queue.resume_at(first);
                 Ok(Faulted::Skipped)
             }
             Some((first, _)) if first > self.reading.next_offset() => {
@@ -174,14 +177,11 @@ impl Source {
             }
             Some((first, end)) if (first..=end).contains(&self.reading.next_offset()) => {
                 // It was said late: the offset is there.
-                self.queue.resume_at(self.reading.next_offset());
-                Ok(Faulted::Minded)
+                let again = self.queue.restart_at(self.reading.next_offset());
+                if again { Ok(Faulted::Minded) } else { Err(Error::OffsetGone { position }) }
             }
             Some(_) => Err(Error::LogChanged { position, reason: fault.reason.clone() }),
-            None => {
-                tracing::warn!(position, "the broker does not say how far the log goes");
-                Ok(Faulted::Minded)
-            }
+            None => Err(Error::OffsetGone { position }),
         }
     }
 

@@ -136,10 +136,25 @@ impl PartitionQueue {
         }
     }
 
-    /// Goes on at `offset`, whatever was to come next.
-    pub fn resume_at(&mut self, offset: i64) {
+    /// Goes on at `offset` after the broker had no record at the next one, upon which librdkafka
+    /// has stopped: it takes the partition anew, which only a cooperative assignment allows. False
+    /// if it cannot be.
+    pub fn restart_at(&mut self, offset: i64) -> bool {
         self.resume = Offset::Offset(offset);
-        self.seek();
+        let Some(here) = self.here(self.resume) else { return false };
+        let client = self.client.as_ptr();
+        // SAFETY: client and list are alive, and both calls copy what they need of the list.
+        let errors = unsafe {
+            [
+                sys::rd_kafka_incremental_unassign(client, here.ptr()),
+                sys::rd_kafka_incremental_assign(client, here.ptr()),
+            ]
+        };
+        for error in errors {
+            // SAFETY: null or an error that was handed out, which this destroys once.
+            unsafe { sys::rd_kafka_error_destroy(error) };
+        }
+        errors.iter().all(|error| error.is_null())
     }
 
     fn seek(&self) {
