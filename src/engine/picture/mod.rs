@@ -86,7 +86,7 @@ impl Shard {
         (frame.ends.influencers, frame.ends.slots) = shard.slots.read(&frame, source)?;
         let (actors, blocks, touches) = (shard.actors, shard.blocks, shard.touches);
         let mut people = People { actors, blocks, touches };
-        people.read(&frame, source)?;
+        people.read((&shard.slots, &frame), source)?;
         (shard.actors, shard.blocks, shard.touches) =
             (people.actors, people.blocks, people.touches);
         shard.touches.set_evicted(head.evicted_touches);
@@ -107,7 +107,7 @@ impl Frozen {
         self.frame.write_fade(columns);
         self.segments.write(columns);
         self.slots.write(self.frame.newest_bucket, columns);
-        self.people.write(&self.frame, columns);
+        self.people.write(&self.slots, &self.frame, columns);
         self.ids.write(self.frame.newest_ms, columns);
         self.waiting.write(&self.frame, columns);
         self.sales.write(&self.frame, columns);
