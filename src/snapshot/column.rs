@@ -211,7 +211,7 @@ mod tests {
             vec![],
             vec![7],
             vec![0; 1000],
-            (0..1000).map(|n| n << 40 | n % 3).collect(),
+            (0..1000).map(|n| (n << 40) + n % 3).collect(),
             vec![u64::MAX, 0, 1 << 63],
         ];
         let mut encoder = Encoder::new(1);
@@ -232,8 +232,9 @@ mod tests {
     #[test]
     fn what_expands_beyond_all_measure_is_broken() {
         let mut encoder = Encoder::new(1);
+        let page = vec![0; 100_000];
         for _ in 0..100 {
-            encoder.words(&[0; 100_000]);
+            encoder.words(&page);
         }
         let body = encoder.finish();
         let read = |body: &[u8]| {

@@ -12,9 +12,9 @@ mod places;
 pub(super) use frame::Frame;
 pub(super) use places::Places;
 
-use frame::Ends;
-use head::Head;
-use people::People;
+use self::frame::Ends;
+use self::head::Head;
+use self::people::People;
 
 use super::attribution::{Ledger, Sales, Waiting};
 use super::columns::{Broken, Columns, Source};
