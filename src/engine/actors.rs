@@ -12,7 +12,7 @@ use super::prefetch::prefetch;
 use super::segments::{SegmentId, SetId};
 use super::touches::Touched;
 use super::units::{Ring, Run, Steps, units_of};
-use crate::model::AccountKey;
+use crate::model::{AccountKey, RING_BUCKETS};
 
 /// Outbound weights are quarters of a unit, capped at more than a nibble holds.
 pub(super) type OutboundQuarters = Steps<4>;
@@ -102,25 +102,32 @@ impl Actor {
     }
 
     /// What is its own, its lists and whether it is watched or listed apart. What is guessed of
-    /// the run of its acts on others is what the ring says.
-    pub(super) fn row(&self, frame: &Frame) -> [u64; 6] {
+    /// its acts on others is what the ring and its first membership say.
+    pub(super) fn row(&self, frame: &Frame, member: Option<&Member>) -> [u64; 6] {
         let bucket = self.seen.wrapping_sub(self.outbound_lag.into());
+        let (ring, units) = guess(self.outbound_ring, bucket, frame, member);
         [
             self.key.0,
-            guessed(self.outbound_units, units_of(self.outbound_ring, bucket, &frame.fade)),
-            self.outbound_ring.word(bucket),
+            guessed(self.outbound_units, units),
+            self.outbound_ring.word(bucket) ^ ring.word(bucket),
             before(self.seen, frame.newest_bucket),
             self.segments.word(),
             self.outbound_lag.into(),
         ]
     }
 
-    pub(super) fn from_row(row: [u64; 6], frame: &Frame) -> Result<Self, Broken> {
+    pub(super) fn from_row(
+        row: [u64; 6],
+        frame: &Frame,
+        member: Option<&Member>,
+    ) -> Result<Self, Broken> {
         let [key, units, ring, seen, set, lag] = row;
         let (seen, outbound_lag) = (bucket_before(seen, frame.newest_bucket)?, narrow(lag)?);
         let bucket = seen.wrapping_sub(u32::from(outbound_lag));
-        let outbound_ring = OutboundQuarters::from_word(ring, bucket)?;
-        let outbound_units = unguessed(units, units_of(outbound_ring, bucket, &frame.fade))?;
+        let (likely, _) = guess(OutboundQuarters::default(), bucket, frame, member);
+        let outbound_ring = OutboundQuarters::from_word(ring ^ likely.word(bucket), bucket)?;
+        let (_, guess) = guess(outbound_ring, bucket, frame, member);
+        let outbound_units = unguessed(units, guess)?;
         Ok(Self {
             key: AccountKey(key),
             outbound_units,
@@ -131,6 +138,28 @@ impl Actor {
             ..Self::default()
         })
     }
+}
+
+/// What the ring and the units of acts on others are, if they are the acts of one membership;
+/// the units as far as the true ring tells.
+fn guess(
+    ring: OutboundQuarters,
+    bucket: u32,
+    frame: &Frame,
+    member: Option<&Member>,
+) -> (OutboundQuarters, f64) {
+    let mut likely = OutboundQuarters::default();
+    let mut units = units_of(ring, bucket, &frame.fade);
+    let Some(member) = member else { return (likely, units) };
+    for (age, fade) in (0..).zip(&frame.fade) {
+        let quarters = member.quarters_in(bucket.wrapping_sub(age));
+        if age < RING_BUCKETS {
+            likely.set(bucket.wrapping_sub(age), quarters);
+        } else if quarters > 0 {
+            units += f64::from(quarters) * fade * OutboundQuarters::STEP;
+        }
+    }
+    (likely, units)
 }
 
 impl Actors {

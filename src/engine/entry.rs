@@ -4,7 +4,7 @@ use super::columns::{
     Broken, before, bucket_before, flag, guessed, moment, narrow, since, unguessed,
 };
 use super::decay::Decay;
-use super::member::aged;
+use super::member::{Member, aged};
 use super::picture::Frame;
 use super::segments::SetId;
 use super::units::{Quarters, Ring, Run, Steps, Weight, add_capped, units_of};
@@ -221,14 +221,16 @@ impl Key {
 }
 
 impl Acted {
-    /// What is guessed of a run, and of the buckets with an act, is what the rings say.
-    pub(super) fn row(&self, frame: &Frame) -> [u64; 8] {
+    /// What is guessed of the buckets with an act is what the rings say, and of a run what they
+    /// and, for older acts, the membership say.
+    pub(super) fn row(&self, frame: &Frame, member: Option<&Member>) -> [u64; 8] {
         let (bucket, amplify_ring, relate_ring) =
             (self.bucket, self.amplify_ring, self.relate_ring);
         let (amplified, related) = (acted(amplify_ring, bucket), acted(relate_ring, bucket));
+        let (amplify, relate) = self.guess(frame, member);
         [
-            guessed(self.amplify, units_of(amplify_ring, bucket, &frame.fade)),
-            guessed(self.relate, units_of(relate_ring, bucket, &frame.fade)),
+            guessed(self.amplify, amplify),
+            guessed(self.relate, relate),
             self.history ^ (amplified | related),
             amplify_ring.word(bucket),
             relate_ring.word(bucket),
@@ -238,23 +240,53 @@ impl Acted {
         ]
     }
 
-    pub(super) fn from_row(row: [u64; 8], frame: &Frame) -> Result<Self, Broken> {
+    pub(super) fn from_row(
+        row: [u64; 8],
+        frame: &Frame,
+        member: Option<&Member>,
+    ) -> Result<Self, Broken> {
         let [amplify, relate, history, amplify_ring, relate_ring, bucket, lags @ ..] = row;
         let bucket = bucket_before(bucket, frame.newest_bucket)?;
         let amplify_ring = Quarters::from_word(amplify_ring, bucket)?;
         let relate_ring = Quarters::from_word(relate_ring, bucket)?;
         let (amplified, related) = (acted(amplify_ring, bucket), acted(relate_ring, bucket));
         let [amplify_lag, relate_lag] = lags;
-        Ok(Self {
-            amplify: unguessed(amplify, units_of(amplify_ring, bucket, &frame.fade))?,
-            relate: unguessed(relate, units_of(relate_ring, bucket, &frame.fade))?,
+        let known = Self {
+            amplify: 0.0,
+            relate: 0.0,
             history: history ^ (amplified | related),
             amplify_ring,
             relate_ring,
             bucket,
             amplify_lag: narrow::<u8>(amplify_lag)?.wrapping_add(lag(amplified)),
             relate_lag: narrow::<u8>(relate_lag)?.wrapping_add(lag(related)),
-        })
+        };
+        let (amplify_guess, relate_guess) = known.guess(frame, member);
+        let amplify = unguessed(amplify, amplify_guess)?;
+        Ok(Self { amplify, relate: unguessed(relate, relate_guess)?, ..known })
+    }
+
+    /// The runs, as far as all but they tell: an act that has left the rings was as much as the
+    /// member did in its bucket, of the class whose latest act is not older.
+    fn guess(&self, frame: &Frame, member: Option<&Member>) -> (f64, f64) {
+        let (bucket, fade) = (self.bucket, &frame.fade);
+        let mut amplify = units_of(self.amplify_ring, bucket, fade);
+        let mut relate = units_of(self.relate_ring, bucket, fade);
+        let Some(member) = member else { return (amplify, relate) };
+        let mut rest = self.history >> RING_BUCKETS;
+        while rest != 0 {
+            let age = RING_BUCKETS + rest.trailing_zeros();
+            rest &= rest - 1;
+            let quarters = member.quarters_in(bucket.wrapping_sub(age));
+            let fade = fade.get(age as usize).copied().unwrap_or_default();
+            let units = f64::from(quarters) * fade * 0.25;
+            if u32::from(self.amplify_lag) <= age {
+                amplify += units;
+            } else {
+                relate += units;
+            }
+        }
+        (amplify, relate)
     }
 }
 

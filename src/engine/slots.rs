@@ -75,32 +75,18 @@ impl Slot {
         let fans = std::array::from_fn::<_, RING, _>(|at| {
             u64::from(sums.fans.acted[at]) << 32 | u64::from(sums.fans.latest[at])
         });
-        let [a, b, c, d, e, f, g, h] = fans;
         let [amplify, relate, popularity, shared] =
             [sums.amplify, sums.relate, sums.popularity, sums.shared].map(f64::to_bits);
         let newest = before(sums.newest_bucket, newest_bucket);
         let (segment, influencer) = (self.segment.0.into(), self.influencer.into());
-        let (holders, followers) = (self.holders.into(), sums.followers.into());
-        [
-            segment,
-            influencer,
-            holders,
-            self.changed.into(),
-            amplify,
-            relate,
-            popularity,
-            shared,
-            newest,
-            followers,
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            g,
-            h,
-        ]
+        let (holders, changed) = (self.holders.into(), self.changed.into());
+        let of_whom = [segment, influencer, holders, changed];
+        let of_sums = [amplify, relate, popularity, shared, newest, sums.followers.into()];
+        let mut row = [0; 18];
+        for (place, word) in row.iter_mut().zip(of_whom.into_iter().chain(of_sums).chain(fans)) {
+            *place = word;
+        }
+        row
     }
 
     fn from_row(row: [u64; 18], frame: &Frame) -> Result<Self, Broken> {
@@ -305,7 +291,9 @@ impl Slots {
         });
         write_names(columns, named);
         let gone = [self.records.freed(), &self.retired];
-        gone.iter().for_each(|list| write_list(columns, list));
+        for list in gone {
+            write_list(columns, list);
+        }
         let numbers = Places::of_store(&gone).up_to(self.records.end());
         write_rows(columns, numbers.map(|slot| self.get(slot).row(newest_bucket)));
     }

@@ -13,6 +13,9 @@ use crate::model::Params;
 /// Touches of one actor at most; the oldest go.
 const MAX_TOUCHES: u16 = 255;
 
+/// In a picture, from where on influencers are told by their numbers.
+const FAR: u64 = 1 << 16;
+
 /// Shorter lists just grow.
 const COMPACTED_FROM: u16 = 16;
 
@@ -67,19 +70,31 @@ impl Touch {
 }
 
 impl Touch {
-    /// Told from the moment `from_ms`.
-    pub(super) fn row(&self, from_ms: i64) -> [u64; 3] {
-        [since(self.time_ms(), from_ms), self.quarters.into(), self.influencer.into()]
+    /// Told from the moment `from_ms`, and by the place of the influencer among `near`, if it is
+    /// there.
+    pub(super) fn row(&self, from_ms: i64, near: &[u32]) -> [u64; 3] {
+        let place = near.iter().position(|influencer| *influencer == self.influencer);
+        let influencer = place.map_or(u64::from(self.influencer) + FAR, |place| place as u64);
+        [since(self.time_ms(), from_ms), self.quarters.into(), influencer]
     }
 
-    pub(super) fn from_row(row: [u64; 3], from_ms: i64, frame: &Frame) -> Result<Self, Broken> {
+    pub(super) fn from_row(
+        row: [u64; 3],
+        from_ms: i64,
+        near: &[u32],
+        frame: &Frame,
+    ) -> Result<Self, Broken> {
         let [time, quarters, influencer] = row;
         let time_ms = moment(time, from_ms);
         if !(0..1 << 48).contains(&time_ms) {
             return Err(Broken::Content("touch"));
         }
         let quarters: u16 = narrow(quarters)?;
-        Ok(Self::new(time_ms, quarters.into(), frame.influencer(influencer)?))
+        let influencer = match influencer.checked_sub(FAR) {
+            Some(number) => frame.influencer(number)?,
+            None => *near.get(narrow::<usize>(influencer)?).ok_or(Broken::Content("touch"))?,
+        };
+        Ok(Self::new(time_ms, quarters.into(), influencer))
     }
 }
 

@@ -39,7 +39,7 @@ fn every_version_is_read() {
 fn write(folder: &Path) {
     let input = Input::of(&stream(SEED));
     let mut running = Running::new(&input, &LIMITS);
-    running.feed(&input, 0..input.len(), 1_000_000);
+    running.feed(&input, 0..input.len(), (1_000_000, true));
     running.settle();
     let body = running.body();
     let expected = json!({"params": input.params, "standings": running.standings()});

@@ -15,7 +15,7 @@ const LIMITS: Limits =
 fn running() -> (Input, Running) {
     let input = Input::of(&stream(1));
     let mut running = Running::new(&input, &LIMITS);
-    running.feed(&input, 0..input.len(), 100);
+    running.feed(&input, 0..input.len(), (100, true));
     running.settle();
     (input, running)
 }

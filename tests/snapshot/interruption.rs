@@ -14,7 +14,7 @@ struct Cut {
     limits: Limits,
     /// Entries extracted after each batch.
     pace: usize,
-    /// Whether both publish when one of them has been restored.
+    /// Whether they publish on the way, and when one of them has been restored.
     publishes: bool,
 }
 
@@ -51,7 +51,7 @@ fn nothing_shows_of_an_interruption() {
 
 fn interrupt(input: &Input, cut: Cut, what: &str) -> sillage::engine::Usage {
     let mut original = Running::new(input, &cut.limits);
-    original.feed(input, 0..cut.at, cut.pace);
+    original.feed(input, 0..cut.at, (cut.pace, cut.publishes));
     original.settle();
     let (frozen, histories) = (original.shard.freeze(), original.histories.clone());
     let body = original.body();
@@ -64,8 +64,8 @@ fn interrupt(input: &Input, cut: Cut, what: &str) -> sillage::engine::Usage {
         restored.publish();
     }
     let before = original.outcomes.len();
-    original.feed(input, cut.at..input.len(), cut.pace);
-    restored.feed(input, cut.at..input.len(), cut.pace);
+    original.feed(input, cut.at..input.len(), (cut.pace, cut.publishes));
+    restored.feed(input, cut.at..input.len(), (cut.pace, cut.publishes));
     assert_eq!(original.outcomes[before..], restored.outcomes, "{what}");
     assert_eq!(original.shard.usage(), restored.shard.usage(), "{what}");
     assert_eq!(original.shard.unmatched_refunds(), restored.shard.unmatched_refunds(), "{what}");

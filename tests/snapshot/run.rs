@@ -71,9 +71,18 @@ impl Running {
         Self { shard, histories, outcomes: Vec::new(), book, params }
     }
 
-    /// Applies a part of the input, and extracts `pace` entries after each batch.
-    pub(crate) fn feed(&mut self, input: &Input, part: std::ops::Range<usize>, pace: usize) {
-        for lines in input.lines[part].chunks(BATCH) {
+    /// Applies a part of the input, and extracts `pace` entries after each batch; publishes after
+    /// every second one or not at all.
+    pub(crate) fn feed(
+        &mut self,
+        input: &Input,
+        part: std::ops::Range<usize>,
+        (pace, publishes): (usize, bool),
+    ) {
+        for (n, lines) in input.lines[part].chunks(BATCH).enumerate() {
+            if publishes && n % 2 == 1 {
+                self.publish();
+            }
             let mut batch = Batch::default();
             for (time, line) in lines {
                 let record =

@@ -106,8 +106,8 @@ impl Sales {
 
     /// Remembers a sale and gives those that it replaces or pushes out.
     pub(in crate::engine) fn add(&mut self, actor: AccountKey, id: u64, sale: &Sale) -> Vec<Sale> {
-        let same = self.find(actor, id);
-        let mut gone: Vec<Sale> = same.map(|at| self.remove(at)).into_iter().collect();
+        let replaced = self.find(actor, id);
+        let mut gone: Vec<Sale> = replaced.map(|at| self.remove(at)).into_iter().collect();
         self.append(actor, id, sale);
         while self.records.live() > MAX_SALES {
             gone.push(self.remove(self.oldest));

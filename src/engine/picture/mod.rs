@@ -12,9 +12,9 @@ mod places;
 pub(super) use frame::Frame;
 pub(super) use places::Places;
 
-use frame::Ends;
-use head::Head;
-use people::People;
+use self::frame::Ends;
+use self::head::Head;
+use self::people::People;
 
 use super::attribution::{Ledger, Sales, Waiting};
 use super::columns::{Broken, Columns, Source};
@@ -86,7 +86,7 @@ impl Shard {
         (frame.ends.influencers, frame.ends.slots) = shard.slots.read(&frame, source)?;
         let (actors, blocks, touches) = (shard.actors, shard.blocks, shard.touches);
         let mut people = People { actors, blocks, touches };
-        people.read(&frame, source)?;
+        people.read((&shard.slots, &frame), source)?;
         (shard.actors, shard.blocks, shard.touches) =
             (people.actors, people.blocks, people.touches);
         shard.touches.set_evicted(head.evicted_touches);
@@ -107,7 +107,7 @@ impl Frozen {
         self.frame.write_fade(columns);
         self.segments.write(columns);
         self.slots.write(self.frame.newest_bucket, columns);
-        self.people.write(&self.frame, columns);
+        self.people.write(&self.slots, &self.frame, columns);
         self.ids.write(self.frame.newest_ms, columns);
         self.waiting.write(&self.frame, columns);
         self.sales.write(&self.frame, columns);

@@ -11,6 +11,7 @@ use crate::engine::columns::{
 };
 use crate::engine::entry::{Acted, Entry, Following, Key, Twentieths};
 use crate::engine::member::Member;
+use crate::engine::slots::{Slot, Slots};
 use crate::engine::touches::{Touch, Touches};
 use crate::engine::units::Run;
 
@@ -38,8 +39,13 @@ struct Lists {
     members: Vec<Member>,
     keys: Vec<Key>,
     entries: Vec<Entry>,
+    /// Whom it acts on, by its entries.
+    influencers: Vec<u32>,
     touches: Vec<Touch>,
 }
+
+/// What the rows of an actor are told by.
+type By<'a> = (&'a Slots, &'a Frame);
 
 impl People {
     /// The same people once more, to be read only.
@@ -47,12 +53,13 @@ impl People {
         Self { actors: actors.share(), blocks: blocks.share(), touches: touches.share() }
     }
 
-    pub(super) fn write(&self, frame: &Frame, columns: &mut impl Columns) {
+    pub(super) fn write(&self, slots: &Slots, frame: &Frame, columns: &mut impl Columns) {
         let freed = self.actors.freed();
         write_list(columns, freed);
         let mut pages = Pages::new();
+        let mut lists = Lists::default();
         for at in Places::of_store(&[freed]).up_to(self.actors.end()) {
-            self.push(at, frame, &mut pages);
+            self.push(at, (slots, frame), &mut pages, &mut lists);
             if pages.rows() >= PAGE_ROWS {
                 pages.write(columns);
             }
@@ -64,7 +71,7 @@ impl People {
     }
 
     /// Reads people into stores that are empty.
-    pub(super) fn read(&mut self, frame: &Frame, source: &mut impl Source) -> Result<(), Broken> {
+    pub(super) fn read(&mut self, by: By<'_>, source: &mut impl Source) -> Result<(), Broken> {
         let freed = read_list(source)?;
         let mut places = Places::without(&[&freed])?;
         let mut lists = Lists::default();
@@ -75,48 +82,42 @@ impl People {
                 break;
             }
             for _ in 0..len {
-                self.take(places.take(), frame, &mut pages, &mut lists)?;
+                self.take(places.take(), by, &mut pages, &mut lists)?;
             }
             pages.end()?;
         }
         self.actors.complete(places.end()?, freed)
     }
 
-    fn push(&self, at: u32, frame: &Frame, pages: &mut Pages) {
+    fn push(&self, at: u32, by: By<'_>, pages: &mut Pages, lists: &mut Lists) {
+        let (slots, frame) = by;
         let actor = self.actors.get(at);
-        let (used, room) = actor.touched.lens();
-        let mut members = 0;
-        for member in self.actors.members(at) {
+        lists.clear();
+        lists.members.extend(self.actors.members(at));
+        for member in &lists.members {
             pages.members.push(member.row(frame));
-            members += 1;
         }
-        let [key, units, ring, seen, set, lag] = actor.row(frame);
-        let entries = actor.entries.len().into();
-        pages.actors.push([
-            key,
-            units,
-            ring,
-            seen,
-            set,
-            lag,
-            members,
-            entries,
-            used.into(),
-            room.into(),
-        ]);
-        for (key, entry) in
-            self.blocks.keys(actor.entries).iter().zip(self.blocks.entries(actor.entries))
-        {
+        let [key, units, ring, seen, set, lag] = actor.row(frame, lists.members.first());
+        let (members, entries) = (lists.members.len() as u64, actor.entries.len().into());
+        let (used, room) = actor.touched.lens();
+        let (used, room) = (used.into(), room.into());
+        pages.actors.push([key, units, ring, seen, set, lag, members, entries, used, room]);
+
+        let entries = self.blocks.entries(actor.entries);
+        for (key, entry) in self.blocks.keys(actor.entries).iter().zip(entries) {
             pages.keys.push(key.row());
             match entry {
-                Entry::Acted(acted) => pages.acted.push(acted.row(frame)),
+                Entry::Acted(acted) => {
+                    let member = lists.near(slots.get(key.id()));
+                    pages.acted.push(acted.row(frame, member));
+                }
                 Entry::Liked(run) => pages.liked.push(run.row(frame)),
                 Entry::Following(following) => pages.following.push(following.row(frame)),
             }
         }
         let mut from_ms = frame.newest_ms;
         for touch in self.touches.of(actor.touched) {
-            pages.touches.push(touch.row(from_ms));
+            pages.touches.push(touch.row(from_ms, &lists.influencers));
             from_ms = touch.time_ms();
         }
     }
@@ -124,56 +125,76 @@ impl People {
     fn take(
         &mut self,
         at: u32,
-        frame: &Frame,
+        by: By<'_>,
         pages: &mut Pages,
         lists: &mut Lists,
     ) -> Result<(), Broken> {
+        let (_, frame) = by;
         let row = pages.actors.take()?;
         let [key, units, ring, seen, set, lag, members, entries, used, room] = row;
-        let mut actor = Actor::from_row([key, units, ring, seen, set, lag], frame)?;
-        lists.read_entries(narrow(entries)?, frame, pages)?;
+        lists.clear();
+        for _ in 0..members {
+            lists.members.push(Member::from_row(pages.members.take()?, frame)?);
+        }
+        let own = [key, units, ring, seen, set, lag];
+        let mut actor = Actor::from_row(own, frame, lists.members.first())?;
+        lists.read_entries(narrow(entries)?, by, pages)?;
         actor.entries = self.blocks.put_back(&lists.keys, &lists.entries);
         lists.read_touches(narrow(used)?, frame, pages)?;
         actor.touched = self.touches.put_back(&lists.touches, narrow(room)?)?;
         self.actors.put_back(at, actor);
-        lists.members.clear();
-        for _ in 0..members {
-            lists.members.push(Member::from_row(pages.members.take()?, frame)?);
-        }
         self.actors.put_back_members(at, &lists.members);
         Ok(())
     }
 }
 
 impl Lists {
-    fn read_entries(&mut self, len: u16, frame: &Frame, pages: &mut Pages) -> Result<(), Broken> {
+    fn clear(&mut self) {
+        self.members.clear();
         self.keys.clear();
         self.entries.clear();
+        self.influencers.clear();
+        self.touches.clear();
+    }
+
+    /// Notes an influencer that is acted on, and gives the membership in whose segment it is.
+    fn near(&mut self, slot: &Slot) -> Option<&Member> {
+        self.influencers.push(slot.influencer);
+        self.members.iter().find(|member| member.segment == slot.segment)
+    }
+
+    fn read_entries(&mut self, len: u16, by: By<'_>, pages: &mut Pages) -> Result<(), Broken> {
+        let (slots, frame) = by;
         if len > MAX_ENTRIES {
             return Err(Broken::Content("entries"));
         }
         for _ in 0..len {
             let [id, kind] = pages.keys.take()?;
             self.keys.push(Key::from_row([id, kind])?);
-            self.entries.push(match kind {
-                1 => Entry::Acted(Acted::from_row(pages.acted.take()?, frame)?),
-                2 => Entry::Liked(Run::<Twentieths>::from_row(pages.liked.take()?, frame)?),
-                _ => Entry::Following(Following::from_row(pages.following.take()?, frame)?),
-            });
-            if kind == 3 {
-                frame.influencer(id)?
-            } else {
-                frame.slot(id)?
+            let entry = match kind {
+                1 => {
+                    let member = self.near(slots.get(frame.slot(id)?));
+                    Entry::Acted(Acted::from_row(pages.acted.take()?, frame, member)?)
+                }
+                2 => {
+                    frame.slot(id)?;
+                    Entry::Liked(Run::<Twentieths>::from_row(pages.liked.take()?, frame)?)
+                }
+                _ => {
+                    frame.influencer(id)?;
+                    Entry::Following(Following::from_row(pages.following.take()?, frame)?)
+                }
             };
+            self.entries.push(entry);
         }
         Ok(())
     }
 
     fn read_touches(&mut self, len: u8, frame: &Frame, pages: &mut Pages) -> Result<(), Broken> {
-        self.touches.clear();
         let mut from_ms = frame.newest_ms;
         for _ in 0..len {
-            let touch = Touch::from_row(pages.touches.take()?, from_ms, frame)?;
+            let row = pages.touches.take()?;
+            let touch = Touch::from_row(row, from_ms, &self.influencers, frame)?;
             from_ms = touch.time_ms();
             self.touches.push(touch);
         }
