@@ -1,8 +1,8 @@
 //! Rolling influence scores per audience segment, from interaction events.
 //!
 //! The tree is the way of an event: [`ingest`] decodes, [`engine`] accumulates, [`evidence`] weighs
-//! conversions, [`rank`] merges and orders, [`view`] publishes, [`serve`] shows; [`app`] wires them
-//! and [`model`] is what they speak of.
+//! conversions, [`rank`] merges and orders, [`view`] publishes, [`serve`] shows; [`detect`] finds what
+//! shifts from view to view; [`app`] wires them and [`model`] is what they speak of.
 
 // Made-up standings are shared with benches and examples, which know the crate by its name.
 #[cfg(test)]
@@ -16,6 +16,8 @@ pub mod engine;
 pub mod evidence;
 pub mod rank;
 pub mod view;
+
+pub mod detect;
 
 pub mod ingest;
 pub mod serve;
