@@ -2,7 +2,8 @@
 //!
 //! The tree is the way of an event: [`ingest`] decodes, [`engine`] accumulates, [`evidence`] weighs
 //! conversions, [`rank`] merges and orders, [`view`] publishes, [`serve`] shows; [`detect`] finds what
-//! shifts from view to view; [`app`] wires them and [`model`] is what they speak of.
+//! shifts from view to view, [`notify`] tells it; [`app`] wires them and [`model`] is what they
+//! speak of.
 
 // Made-up standings are shared with benches and examples, which know the crate by its name.
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub mod view;
 pub mod detect;
 
 pub mod ingest;
+pub mod notify;
 pub mod serve;
 
 pub mod backtest;

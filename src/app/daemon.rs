@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use super::owner::{self, Owners};
 use super::pulse::{Beat, Pulse};
+use super::shifts::Shifts;
 use super::signals::Signals;
 use super::status::Account;
 use super::witness::{Desk, Witness};
@@ -27,7 +28,7 @@ use crate::ingest::order::Patience;
 use crate::model::Secret;
 use crate::rank::ScoreBook;
 use crate::serve::{self, Readiness, Server};
-use crate::view::Views;
+use crate::view::{ShiftLog, Views};
 
 /// To apply what is in hand and draw the last picture, of the 30 s that a shutdown may take.
 const DRAIN_WITHIN: Duration = Duration::from_secs(15);
@@ -49,6 +50,7 @@ pub(super) struct Daemon {
     consumer: kafka::Consumer,
     dead_letters: Writer,
     pulse: Pulse,
+    shifts: Shifts,
     witness: Witness,
     interval: Duration,
 }
@@ -63,8 +65,11 @@ impl Daemon {
         let signals = Signals::listen(runtime.handle(), thread::current())?;
         let (readiness, account, views) = (Readiness::default(), Account::new(), Views::default());
         readiness.set("starting", Some("no partition is assigned yet".into()));
+        let shift_log = ShiftLog::default();
+        let shifts = Shifts::start(config, &registry, &shift_log)?;
         let parts = serve::Parts {
             views: views.clone(),
+            shifts: shift_log,
             registry: registry.clone(),
             params: config.model.clone(),
             readiness: readiness.clone(),
@@ -112,6 +117,7 @@ impl Daemon {
             consumer,
             dead_letters,
             pulse,
+            shifts,
             witness,
             interval,
         })
@@ -148,6 +154,7 @@ impl Daemon {
             let beat = self.pulse.beat(&self.owners);
             self.server.exposition().observe(self.views.current());
             self.witness.look(&beat.cuts);
+            self.shifts.look(self.views.current(), beat.is_caught_up());
             // Who is told that all is read must find what was read.
             self.account.tell(beat.clone());
             self.judge(&beat);
@@ -174,6 +181,9 @@ impl Daemon {
         let stopped = Arc::into_inner(self.owners).map(|owners| owners.stop(within(END_WITHIN)));
         if stopped != Some(true) {
             late.push("a shard thread");
+        }
+        if !self.shifts.close(END_WITHIN) {
+            late.push("the thread that tells shifts");
         }
         let lost = self.dead_letters.close(END_WITHIN);
         if lost > 0 {
@@ -205,6 +215,9 @@ impl Daemon {
         }
         if !self.witness.is_alive() {
             bail!("the thread that computes lift panicked");
+        }
+        if !self.shifts.is_alive() {
+            bail!("the thread that watches for shifts ended by itself");
         }
         if !self.dead_letters.is_alive() {
             bail!("the thread that writes dead letters panicked");

@@ -16,6 +16,7 @@ pub mod owner;
 mod pulse;
 pub mod replay;
 pub mod run;
+mod shifts;
 mod signals;
 mod status;
 mod table;

@@ -58,21 +58,17 @@ pub struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActorKey(pub Secret);
 
-/// Snapshots of the state on disk. They are not written yet: every start reads the log from the
-/// beginning.
+/// What is kept on disk over a restart. Snapshots of scores are not written yet: every start reads
+/// the log from the beginning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Snapshot {
-    /// Directory for snapshots. Not used yet, and said so in the log when set.
+    /// Directory in which it is kept which shifts were announced. Without it, a start announces
+    /// nothing of what changed before it.
     pub dir: Option<PathBuf>,
     /// Time from one snapshot to the next. Not used yet.
     pub interval: Duration,
 }
-
-/// Where shifts of influence are told. No sink exists yet, so nothing can be set here.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Notify {}
 
 impl Ingest {
     pub(super) fn validate(&self) -> Result<(), Invalid> {

@@ -49,9 +49,9 @@ impl Known {
         let (rule, before) =
             if rose >= fell { (Rule::ScoreRose, least) } else { (Rule::ScoreFell, most) };
         let counts = rose.max(fell) >= rules.score_points;
-        self.found(rules, rule, counts, (before, now.score, now.at_ms), || {
-            sentence::score(name, rule, (before, now.score), rules.window_ms)
-        })
+        let tells = counts && self.may_tell(rule, now.at_ms, rules.cool_down_ms);
+        let values = (before, now.score);
+        tells.then(|| found(rule, values, sentence::score(name, rule, values, rules.window_ms)))
     }
 
     fn share_moved(&self, rules: &Detection, name: &Arc<str>, now: &Sample) -> Option<Found> {
@@ -63,9 +63,10 @@ impl Known {
             (Rule::ShareDrop, most, most, now.share)
         };
         let counts = larger - smaller >= rules.share_min && larger >= smaller * rules.share_ratio;
-        self.found(rules, rule, counts && larger > 0.0, (before, now.share, now.at_ms), || {
-            sentence::share(name, rule, (before, now.share), rules.window_ms)
-        })
+        let counts = counts && larger > 0.0;
+        let tells = counts && self.may_tell(rule, now.at_ms, rules.cool_down_ms);
+        let values = (before, now.share);
+        tells.then(|| found(rule, values, sentence::share(name, rule, values, rules.window_ms)))
     }
 
     fn popularity_alone(&self, rules: &Detection, name: &Arc<str>, now: &Sample) -> Option<Found> {
@@ -77,29 +78,15 @@ impl Known {
             && now.popularity >= least.popularity * rules.popularity_ratio;
         let is_flat = now.amplify_points < least.amplify_points * FLAT_RATIO
             || now.amplify_points - least.amplify_points < FLAT_POINTS;
-        let values = (least.popularity, now.popularity, now.at_ms);
-        self.found(rules, rule, grew && is_flat, values, || {
-            sentence::popularity(name, (least, now), rules.window_ms)
-        })
+        let tells = grew && is_flat && self.may_tell(rule, now.at_ms, rules.cool_down_ms);
+        let values = (least.popularity, now.popularity);
+        let sentence = || sentence::popularity(name, (least, now), rules.window_ms);
+        tells.then(|| found(rule, values, sentence()))
     }
+}
 
-    fn found(
-        &self,
-        rules: &Detection,
-        rule: Rule,
-        counts: bool,
-        (before, after, at_ms): (f64, f64, i64),
-        sentence: impl FnOnce() -> String,
-    ) -> Option<Found> {
-        let tells = counts && self.may_tell(rule, at_ms, rules.cool_down_ms);
-        tells.then(|| Found {
-            rule,
-            before: Some(before),
-            after: Some(after),
-            previous: None,
-            sentence: sentence(),
-        })
-    }
+fn found(rule: Rule, (before, after): (f64, f64), sentence: String) -> Found {
+    Found { rule, before: Some(before), after: Some(after), previous: None, sentence }
 }
 
 /// The least and the most.

@@ -149,7 +149,7 @@ fn judged(plants: &[Plant], shifts: &[Shift]) -> (usize, usize) {
     let strange: Vec<_> =
         shifts.iter().filter(|shift| !plants.iter().any(|plant| of(plant, shift))).collect();
     if !strange.is_empty() {
-        println!("{plants:?}: not planted: {strange:#?}");
+        eprintln!("{plants:?}: not planted: {strange:#?}");
     }
     (found, strange.len())
 }
