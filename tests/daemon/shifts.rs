@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use rdkafka::Message;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -77,6 +78,7 @@ fn wave(target: &str, actors: std::ops::Range<u32>, hours: i64) -> Vec<String> {
 fn a_change_of_leader_is_told_once_over_a_crash_and_so_is_one_meanwhile() {
     let kafka = Kafka::shared();
     kafka.create_topic("shifts", 2, &[]);
+    kafka.create_topic("shifts-told", 1, &[]);
     let (receiver, kept) = (Receiver::start(), tempfile::tempdir().unwrap());
     let folder = kept.path().display().to_string();
     let webhook = format!("http://{}/", receiver.address);
@@ -85,6 +87,7 @@ fn a_change_of_leader_is_told_once_over_a_crash_and_so_is_one_meanwhile() {
         ("SILLAGE__SNAPSHOT__DIR", folder.as_str()),
         ("SILLAGE__NOTIFY__QUEUE_DIR", folder.as_str()),
         ("SILLAGE__NOTIFY__WEBHOOK__URL", webhook.as_str()),
+        ("SILLAGE__NOTIFY__KAFKA__TOPIC", "shifts-told"),
         ("SILLAGE__DETECT__SCORE_POINTS", "100"),
         ("SILLAGE__DETECT__SHARE_MIN", "1"),
         ("SILLAGE__DETECT__MIN_SCORE", "0.1"),
@@ -129,4 +132,10 @@ fn a_change_of_leader_is_told_once_over_a_crash_and_so_is_one_meanwhile() {
     assert_eq!(shifts["shifts"].as_array().unwrap().len(), 2, "{shifts:#}");
     assert_eq!(shifts["shifts"][1]["id"], id, "remembered");
     daemon.stop();
+    let records = kafka.read_all("shifts-told", 2, |record| {
+        let payload: Value = serde_json::from_slice(record.payload().unwrap()).unwrap();
+        let key = String::from_utf8(record.key().unwrap().to_vec()).unwrap();
+        (key, payload["influencer"].as_str().unwrap().to_owned())
+    });
+    assert_eq!(records, [("s".into(), "bob".into()), ("s".into(), "cy".into())]);
 }
