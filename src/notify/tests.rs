@@ -269,9 +269,9 @@ fn waiting(file: &Path) -> Vec<u64> {
     Journal::open(file).unwrap().1.iter().map(|shift| shift.id.0).collect()
 }
 
-/// Wherever a write was cut, what comes back is how things stood after a whole record.
+/// Wherever a write was cut or a bit has changed, what comes back is how things stood after a whole record.
 #[test]
-fn a_journal_cut_anywhere_is_a_journal_of_before() {
+fn a_journal_cut_or_spoilt_anywhere_is_a_journal_of_before() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.queue");
     let (mut journal, _) = Journal::open(&file).unwrap();
@@ -294,6 +294,14 @@ fn a_journal_cut_anywhere_is_a_journal_of_before() {
         let (_, expected) = stood.iter().rev().find(|(end, _)| *end <= length as u64).unwrap();
         assert_eq!(&waiting(&cut), expected, "{length}");
     }
+    for at in 0..content.len() {
+        let mut spoilt = content.clone();
+        spoilt[at] ^= 0x10;
+        std::fs::write(&cut, &spoilt).unwrap();
+        let (_, expected) = stood.iter().rev().find(|(end, _)| *end <= at as u64).unwrap();
+        assert_eq!(&waiting(&cut), expected, "spoilt at {at}");
+    }
+    std::fs::write(&cut, &content).unwrap();
     let (mut again, _) = Journal::open(&cut).unwrap();
     again.came(&shift(99)).unwrap();
     waits.push(99);
