@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sillage::model::{Label, Lift, Params, RING, SegmentStandings, Standing};
 use sillage::serve::{Build, Config, ExportConfig, Parts, Readiness, Server};
-use sillage::view::{View, Views};
+use sillage::view::{ShiftLog, View, Views};
 
 #[path = "../src/view/sample.rs"]
 mod sample;
@@ -40,6 +40,7 @@ async fn main() -> anyhow::Result<()> {
     let status = || serde_json::Map::from_iter([("lag_records".to_owned(), 3.into())]);
     let parts = Parts {
         views: views.clone(),
+        shifts: ShiftLog::default(),
         registry: prometheus::Registry::new(),
         params: Params::default(),
         readiness: Readiness::default(),

@@ -1,8 +1,9 @@
 //! Rolling influence scores per audience segment, from interaction events.
 //!
 //! The tree is the way of an event: [`ingest`] decodes, [`engine`] accumulates, [`evidence`] weighs
-//! conversions, [`rank`] merges and orders, [`view`] publishes, [`serve`] shows; [`app`] wires them
-//! and [`model`] is what they speak of.
+//! conversions, [`rank`] merges and orders, [`view`] publishes, [`serve`] shows; [`detect`] finds what
+//! shifts from view to view, [`notify`] tells it; [`app`] wires them and [`model`] is what they
+//! speak of.
 
 // Made-up standings are shared with benches and examples, which know the crate by its name.
 #[cfg(test)]
@@ -17,7 +18,10 @@ pub mod evidence;
 pub mod rank;
 pub mod view;
 
+pub mod detect;
+
 pub mod ingest;
+pub mod notify;
 pub mod serve;
 pub mod snapshot;
 

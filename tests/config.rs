@@ -34,8 +34,8 @@ const WRONG_FILES: &[(&str, &str)] = &[
         "sillage.yaml:2: ingest.dedup: there is no such key, allowed are dedup_ids, dedup_window, idle_timeout, threads",
     ),
     (
-        "notify:\n  webhook: {url: x}\n",
-        "sillage.yaml:2: notify.webhook: there is no such key, nothing can be set here",
+        "notify:\n  email: {to: x}\n",
+        "sillage.yaml:2: notify.email: there is no such key, allowed are alertmanager, external_url,",
     ),
     (
         "model:\n  weights:\n    likes: 1\n",
@@ -155,6 +155,55 @@ const WRONG_FILES: &[(&str, &str)] = &[
     (
         "model:\n  segments: {vip: {half_saturation: {converts: 1}}}\n",
         "sillage.yaml:2: model.segments.vip.half_saturation.converts: there is no such key, did you mean convert?",
+    ),
+    // Shifts and who is told of them.
+    (
+        "detect:\n  window_ms: 1s\n",
+        "sillage.yaml:2: detect.window_ms: 1000 is not allowed, it must be from 1m to 31d",
+    ),
+    (
+        "detect:\n  segments: {vip: {window_ms: soon}}\n",
+        "sillage.yaml:2: detect.segments.vip.window_ms: soon is not allowed, it must be a duration",
+    ),
+    (
+        "detect:\n  segments:\n    vip:\n      share_ratio: 1\n",
+        "sillage.yaml:4: detect.segments.vip.share_ratio: 1 is not allowed, it must be from 1.01 to 1000",
+    ),
+    (
+        "notify:\n  alertmanager: {url: alertmanager}\n",
+        "sillage.yaml:2: notify.alertmanager.url: alertmanager is not allowed, it must be an address",
+    ),
+    (
+        "notify:\n  alertmanager: {resolve_after: 1s}\n",
+        "sillage.yaml:2: notify.alertmanager.resolve_after: 1s is not allowed, it must be from 1m to 7d",
+    ),
+    (
+        "notify:\n  webhook: {url: hunter2}\n",
+        "sillage.yaml:2: notify.webhook.url: the value is not allowed, it must be an address",
+    ),
+    (
+        "notify:\n  webhook:\n    secret: hunter2\n",
+        "sillage.yaml:3: notify.webhook.secret: the value is not allowed, it must be 16 bytes or more",
+    ),
+    (
+        "notify:\n  slack: hunter2\n",
+        "sillage.yaml:2: notify.slack: the value is not allowed, it must be a section with the keys url",
+    ),
+    (
+        "notify:\n  slack: {url: 'ftp://hunter2'}\n",
+        "sillage.yaml:2: notify.slack.url: the value is not allowed, it must be an address",
+    ),
+    (
+        "notify:\n  kafka: {topic: ''}\n",
+        "sillage.yaml:2: notify.kafka.topic: \"\" is not allowed, it must be the name of a topic",
+    ),
+    (
+        "notify:\n  queue_bytes: 1KiB\n",
+        "sillage.yaml:2: notify.queue_bytes: 1KiB is not allowed, it must be from 64KiB to 1GiB",
+    ),
+    (
+        "notify:\n  retry_max: 1ms\n",
+        "sillage.yaml:2: notify.retry_max: 1ms is not allowed, it must be from 500ms to 1h",
     ),
     // The way in and the way out.
     (
@@ -401,8 +450,8 @@ fn the_starting_point_loads() {
 
 #[test]
 fn secrets_stay_inside() {
-    let text =
-        "state: {actor_key: 00ff00ff00ff00ff}\nkafka: {properties: {sasl.password: hunter2}}\n";
+    let text = "state: {actor_key: 00ff00ff00ff00ff}\nkafka: {properties: {sasl.password: hunter2}}\n\
+                notify: {slack: {url: 'https://x/hunter2'}, webhook: {secret: hunter2hunter2hunter2}}\n";
     let config = loaded(text, &[]).expect("a configuration");
     let key = 0x00ff_00ff_00ff_00ff_u64.to_string();
     let shown = format!("{config:?}");

@@ -1,5 +1,7 @@
 //! The server over real sockets, with a view made by hand.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod serving;
 
 use std::collections::BTreeSet;
@@ -9,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use serving::{Serving, segment};
+use serving::{Serving, segment, shift};
 use sillage::serve::{Config, Server};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0";
@@ -35,6 +37,10 @@ fn every_answer_has_the_status_and_type_that_it_should() {
         ("/api/v1/status", 200, json),
         ("/api/v1/segments", 200, json),
         ("/api/v1/openapi.json", 200, json),
+        ("/api/v1/shifts?since=2023-11-14T00:00:00Z&segment=s&limit=10000", 200, json),
+        ("/api/v1/shifts?limit=10001", 400, problem),
+        ("/api/v1/shifts?since=yesterday", 400, problem),
+        ("/api/v1/shifts?after=1", 400, problem),
         ("/api/v1/segments/nobody/ranking", 200, json),
         (&format!("{audience}/ranking"), 200, json),
         (&format!("{audience}/ranking?by=momentum&limit=100000&offset=9"), 200, json),
@@ -124,10 +130,14 @@ fn a_ranking_has_the_shape_of_the_contract() {
 #[test]
 fn the_description_names_every_member_of_every_answer() {
     let at = serving();
+    at.shifts.push(shift(1));
     let described = at.json("/api/v1/openapi.json");
     let paths: BTreeSet<_> = described["paths"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(paths.len(), 10, "{paths:?}");
-    for path in paths.into_iter().filter(|path| described["paths"][path].get("get").is_some()) {
+    assert_eq!(paths.len(), 12, "{paths:?}");
+    // Events have no end; a test of their own reads them.
+    let ends =
+        |path: &String| described["paths"][path].get("get").is_some() && path != "/api/v1/events";
+    for path in paths.into_iter().filter(ends) {
         let real =
             path.replace("{segment}", "fr%2F%C3%A9t%C3%A9%20x").replace("{influencer}", "ana");
         assert_eq!(at.get(&real, &[]).0, 200, "{path}");
@@ -136,6 +146,69 @@ fn the_description_names_every_member_of_every_answer() {
         let Some(schema) = schema.as_str() else { continue };
         let schema = described.pointer(schema.trim_start_matches('#')).unwrap();
         same_members(&described, schema, &at.json(&real), &path);
+    }
+}
+
+/// Follows events and reads until `text` has come.
+fn follow(at: &Serving, headers: &str, text: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(at.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let request =
+        format!("GET /api/v1/events HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let said = read_until(&mut stream, text);
+    (stream, said)
+}
+
+fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let (mut said, mut piece) = (String::new(), [0; 4096]);
+    while !said.contains(text) {
+        let count = stream.read(&mut piece).expect("more to come");
+        assert!(count > 0, "it ended without {text:?}: {said}");
+        said.push_str(std::str::from_utf8(&piece[..count]).unwrap());
+    }
+    said
+}
+
+#[test]
+fn events_come_as_they_happen_and_can_be_resumed() {
+    let mut at = serving();
+    at.shifts.push(shift(1));
+    let (mut first, said) = follow(&at, "", "retry: 2000\n\n");
+    assert!(said.contains("\r\ncontent-type: text/event-stream\r\n"), "{said}");
+    for number in 2..200 {
+        at.shifts.push(shift(number));
+    }
+    let said = read_until(&mut first, "id: 00000000000000c7\nevent: shift\ndata: {");
+    assert!(!said.contains("id: 0000000000000001\n"), "before it asked: {said}");
+    let ids: Vec<_> = said.lines().filter(|line| line.starts_with("id: ")).collect();
+    assert_eq!(ids.len(), 198, "each once");
+    assert!(ids.is_sorted(), "in order");
+    let last_seen = "last-event-id: 00000000000000c5\r\n";
+    let (_second, said) = follow(&at, last_seen, "id: 00000000000000c7\n");
+    assert!(said.contains("id: 00000000000000c6\n") && !said.contains("c5\n"), "{said}");
+    let forgotten = "last-event-id: ffffffffffffffff\r\n";
+    let (_third, said) = follow(&at, forgotten, "id: 00000000000000c7\n");
+    assert!(said.contains("id: 0000000000000001\n"), "all that is remembered: {said}");
+    let (_fourth, said) = follow(&at, "last-event-id: 7\r\n", "problem+json");
+    assert!(said.starts_with("HTTP/1.1 400 "), "{said}");
+    let began = sillage::clock::instant();
+    at.stop(Duration::from_secs(20));
+    assert!(began.elapsed() < Duration::from_secs(5), "followers are let go");
+}
+
+#[test]
+fn followers_are_bounded() {
+    let at = serving();
+    let followers: Vec<_> = (0..64).map(|_| follow(&at, "", "retry")).collect();
+    let (status, _, body) = at.get("/api/v1/events", &[]);
+    assert_eq!(status, 503, "{body}");
+    assert_eq!(at.get("/-/healthy", &[]).0, 200);
+    drop(followers);
+    let deadline = sillage::clock::instant() + Duration::from_secs(20);
+    while !at.raw_head("/api/v1/events").starts_with("HTTP/1.1 200 ") {
+        assert!(sillage::clock::instant() < deadline, "places are given back");
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 

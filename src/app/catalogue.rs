@@ -4,10 +4,28 @@
 use crate::serve::exposition::catalogue::{Family, Kind, SCORES, SERVICE, Section};
 
 /// All metrics, in the order of the page.
-pub const SECTIONS: [Section; 5] = [SCORES, PIPELINE, KAFKA, STATE, SERVICE];
+pub const SECTIONS: [Section; 6] = [SCORES, SHIFTS, PIPELINE, KAFKA, STATE, SERVICE];
 
+const SINK: &[&str] = &["sink"];
 const TOPIC: &[&str] = &["topic"];
 const PARTITION: &[&str] = &["topic", "partition"];
+
+const SHIFTS: Section = Section {
+    title: "Shifts",
+    families: &[
+        &counter("sillage_leader_changes_total", &["segment"], "Changes of leader."),
+        &counter("sillage_shifts_total", &["segment", "rule"], "Shifts announced."),
+        &counter("sillage_notifications_total", SINK, "Shifts delivered."),
+        &counter("sillage_notification_failures_total", SINK, "Failed attempts to deliver."),
+        &counter(
+            "sillage_notifications_dropped_total",
+            SINK,
+            "Shifts given up: refused by the receiver, or the oldest of a full queue.",
+        ),
+        &gauge("sillage_notification_queue", SINK, "Shifts that wait to be delivered."),
+        &gauge("sillage_notification_queue_limit", SINK, "Most shifts that may wait."),
+    ],
+};
 
 const PIPELINE: Section = Section {
     title: "Pipeline",
@@ -206,15 +224,19 @@ mod tests {
     use crate::app::owner;
     use crate::app::pulse::Pulse;
     use crate::app::watchdog::Watchdog;
+    use crate::app::shifts;
     use crate::app::witness::{Desk, Witness};
     use crate::config::ViewClock;
     use crate::ingest::{dead_letter, kafka};
     use crate::model::Params;
+    use crate::notify;
     use crate::rank::ScoreBook;
     use crate::view::Views;
 
     fn listed() -> impl Iterator<Item = &'static Family> {
-        [PIPELINE, KAFKA, STATE].into_iter().flat_map(|section| section.families.iter().copied())
+        [SHIFTS, PIPELINE, KAFKA, STATE]
+            .into_iter()
+            .flat_map(|section| section.families.iter().copied())
     }
 
     fn registered() -> Registry {
@@ -229,6 +251,8 @@ mod tests {
         keeper::Metrics::register(&registry).unwrap();
         Watchdog::new(std::time::Duration::MAX, &registry).unwrap();
         Pulse::new(book, Views::default(), ViewClock::Log, &registry, 1).unwrap();
+        shifts::Metrics::register(&registry).unwrap();
+        notify::Metrics::register(&registry).unwrap();
         drop(dead_letter::DeadLetters::start(&config, None, &registry).unwrap());
         registry
     }

@@ -31,13 +31,29 @@ fn summary(config: &Config) -> String {
         "configuration  {:016x}\n\
          topics         {} of {}, group {}\n\
          memory         {memory} at most: state {state}, prefetch {prefetch}, dead letters {letters}\n\
-         series         {limit} of scores at most, {segment} a segment: {} segments in full\n",
+         series         {limit} of scores at most, {segment} a segment: {} segments in full\n\
+         shifts         {}\n",
         config.digest(),
         config.kafka.topics.join(", "),
         config.kafka.brokers,
         config.kafka.group,
         limit / segment,
+        shifts(config),
     )
+}
+
+/// Who is told of shifts, and what waits for them.
+fn shifts(config: &Config) -> String {
+    let receivers = config.notify.receivers();
+    if receivers.is_empty() {
+        return "told to nobody, listed at /api/v1/shifts".into();
+    }
+    let (most, bytes) = (config.notify.queue_shifts, config.notify.queue_bytes);
+    let place = match &config.notify.queue_dir {
+        Some(dir) => format!("in {}", dir.display()),
+        None => "in memory".into(),
+    };
+    format!("told to {}; {most} or {bytes} may wait for each, {place}", receivers.join(", "))
 }
 
 /// Series of a segment whose ranking is full: the top with its hysteresis, and who is watched.

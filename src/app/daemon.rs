@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use super::keeper::{self, Keeper, secret_beside};
 use super::owner::{self, Owners};
 use super::pulse::{Beat, Pulse};
+use super::shifts::Shifts;
 use super::signals::Signals;
 use super::status::Account;
 use super::watchdog::Watchdog;
@@ -29,7 +30,7 @@ use crate::ingest::order::Patience;
 use crate::model::Secret;
 use crate::rank::ScoreBook;
 use crate::serve::{self, Readiness, Server};
-use crate::view::Views;
+use crate::view::{ShiftLog, Views};
 
 /// To apply what is in hand and draw the last picture, of the 30 s that a shutdown may take.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
@@ -55,6 +56,7 @@ pub(super) struct Daemon {
     keeper: Option<Keeper>,
     pulse: Pulse,
     watchdog: Watchdog,
+    shifts: Shifts,
     witness: Witness,
     interval: Duration,
 }
@@ -69,8 +71,11 @@ impl Daemon {
         let signals = Signals::listen(runtime.handle(), thread::current())?;
         let (readiness, account, views) = (Readiness::default(), Account::new(), Views::default());
         readiness.set("starting", Some("no partition is assigned yet".into()));
+        let shift_log = ShiftLog::default();
+        let shifts = Shifts::start(config, &registry, &shift_log)?;
         let parts = serve::Parts {
             views: views.clone(),
+            shifts: shift_log,
             registry: registry.clone(),
             params: config.model.clone(),
             readiness: readiness.clone(),
@@ -125,6 +130,7 @@ impl Daemon {
             keeper,
             pulse,
             watchdog: Watchdog::new(config.ingest.stall_timeout.0, &registry)?,
+            shifts,
             witness,
             interval,
         })
@@ -162,6 +168,7 @@ impl Daemon {
             let beat = self.pulse.beat(&self.owners, away);
             self.server.exposition().observe(self.views.current());
             self.witness.look(&beat.cuts);
+            self.shifts.look(self.views.current(), beat.is_caught_up());
             // Who is told that all is read must find what was read.
             self.account.tell(beat.clone());
             self.judge(&beat);
@@ -192,6 +199,9 @@ impl Daemon {
         let stopped = Arc::into_inner(self.owners).map(|owners| owners.stop(within(END_WITHIN)));
         if stopped != Some(true) {
             late.push("a shard thread");
+        }
+        if !self.shifts.close(END_WITHIN) {
+            late.push("the thread that tells shifts");
         }
         let lost = self.dead_letters.close(END_WITHIN);
         if lost > 0 {
@@ -226,6 +236,9 @@ impl Daemon {
         }
         if self.keeper.as_ref().is_some_and(|keeper| !keeper.is_alive()) {
             bail!("the thread that writes snapshots panicked");
+        }
+        if !self.shifts.is_alive() {
+            bail!("the thread that watches for shifts ended by itself");
         }
         if !self.dead_letters.is_alive() {
             bail!("the thread that writes dead letters panicked");

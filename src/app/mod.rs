@@ -17,6 +17,7 @@ pub mod owner;
 mod pulse;
 pub mod replay;
 pub mod run;
+mod shifts;
 mod signals;
 mod status;
 mod table;

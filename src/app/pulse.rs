@@ -139,6 +139,12 @@ fn deadline() -> Instant {
 }
 
 impl Beat {
+    /// Whether all that is owned was read to its end once.
+    #[must_use]
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.restoring == 0 && !self.cuts.is_empty()
+    }
+
     /// The watermark that holds the others back, ms since the Unix epoch.
     #[must_use]
     pub(super) fn watermark_ms(&self) -> Option<i64> {

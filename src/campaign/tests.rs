@@ -293,7 +293,7 @@ fn a_load_converts_as_often_as_it_is_told_and_names_nobody_then() {
     for event in load.generate() {
         let mut line = Vec::new();
         event.write_json(true, &mut line);
-        let json: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        let json: Value = serde_json::from_slice(&line).unwrap();
         let converts = json["kind"] == "conversion";
         conversions += u32::from(converts);
         assert_eq!(json["target"].is_null(), converts, "{json}");

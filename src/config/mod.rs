@@ -21,12 +21,13 @@ pub use byte_size::{ByteSize, NotAByteSize};
 pub use duration::{Duration, NotADuration};
 pub use load::{LoadError, Source, load};
 pub use reference::{keys, reference};
-pub use sections::{ActorKey, Ingest, Notify, Snapshot, State, View, ViewClock};
+pub use sections::{ActorKey, Ingest, Snapshot, State, View, ViewClock};
 
 use crate::app::log;
 use crate::engine::Limits;
 use crate::ingest::{dead_letter, kafka};
-use crate::model::Params;
+use crate::model::{Detection, Params};
+use crate::notify;
 use crate::serve;
 
 /// All that can be configured.
@@ -43,7 +44,8 @@ pub struct Config {
     pub serve: serve::Config,
     pub state: State,
     pub snapshot: Snapshot,
-    pub notify: Notify,
+    pub detect: Detection,
+    pub notify: notify::Config,
     pub log: log::Config,
     pub model: Params,
 }
@@ -70,6 +72,9 @@ impl Config {
         self.serve.validate().map_err(below("serve"))?;
         self.state.validate().map_err(below("state"))?;
         self.snapshot.validate().map_err(below("snapshot"))?;
+        let detect = self.detect.validate();
+        detect.map_err(|e| Invalid::new(e.key, e.value, e.allowed).below("detect"))?;
+        self.notify.validate().map_err(below("notify"))?;
         self.log.validate().map_err(below("log"))?;
         let model = self.model.validate();
         model.map_err(|e| Invalid::new(e.key, e.value, e.allowed).below("model"))

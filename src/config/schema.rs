@@ -319,8 +319,10 @@ pub(super) fn shown(path: &str, node: &Node) -> String {
 /// Keys whose values appear in no error, log or digest: all that librdkafka is given may be one,
 /// and so may what lies below a whole section.
 pub(super) fn holds_secrets(path: &str) -> bool {
-    ["kafka.properties", "state.actor_key"].iter().any(|secret| path.starts_with(secret))
-        || ["", "kafka", "state"].contains(&path)
+    ["kafka.properties", "state.actor_key", "notify.webhook", "notify.slack"]
+        .iter()
+        .any(|secret| path.starts_with(secret))
+        || ["", "kafka", "state", "notify"].contains(&path)
 }
 
 fn claim(node: &mut Node, origin: &Origin) {

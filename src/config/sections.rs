@@ -66,18 +66,13 @@ pub struct ActorKey(pub Secret);
 pub struct Snapshot {
     /// Directory for snapshots; members of one group may share it, so that whoever takes over a
     /// partition loads the state that the owner before left. Without it every start reads the log
-    /// from its beginning.
+    /// from its beginning. Which shifts were announced is kept there as well.
     pub dir: Option<PathBuf>,
     /// Time from one snapshot of a partition to the next.
     pub interval: Duration,
     /// Snapshots of a partition that are kept.
     pub keep: u64,
 }
-
-/// Where shifts of influence are told. No sink exists yet, so nothing can be set here.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Notify {}
 
 impl Ingest {
     pub(super) fn validate(&self) -> Result<(), Invalid> {

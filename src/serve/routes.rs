@@ -11,6 +11,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::exposition::Exposition;
@@ -20,13 +21,14 @@ use super::problem::Problem;
 use super::{api, page, scrape};
 use crate::clock;
 use crate::model::Params;
-use crate::view::Views;
+use crate::view::{ShiftLog, Views};
 
 /// What the handlers read.
 pub(super) type Shared = Arc<Sources>;
 
 pub(super) struct Sources {
     pub(super) views: Views,
+    pub(super) shifts: ShiftLog,
     pub(super) params: Params,
     pub(super) readiness: Readiness,
     pub(super) status: Status,
@@ -35,6 +37,10 @@ pub(super) struct Sources {
     pub(super) exposition: Arc<Exposition>,
     pub(super) instruments: Instruments,
     pub(super) request_timeout: Duration,
+    /// For each who follows events, which no timeout ends.
+    pub(super) followers: Arc<Semaphore>,
+    /// Told when the server is to stop.
+    pub(super) stop: watch::Receiver<bool>,
 }
 
 /// What the daemon says of itself beyond what this part knows: an object whose members are added to
@@ -42,7 +48,7 @@ pub(super) struct Sources {
 pub type Status = Arc<dyn Fn() -> serde_json::Map<String, serde_json::Value> + Send + Sync>;
 
 /// The paths that are served, as the label `handler` names them; all others are `other`.
-pub(super) const PATHS: [&str; 10] = [
+pub(super) const PATHS: [&str; 12] = [
     page::PATH,
     scrape::PATH,
     "/-/healthy",
@@ -52,6 +58,8 @@ pub(super) const PATHS: [&str; 10] = [
     api::RANKING,
     api::INFLUENCER,
     api::ACTOR,
+    api::SHIFTS,
+    api::EVENTS,
     api::OPENAPI,
 ];
 

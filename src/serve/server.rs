@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::api::Erase;
+use super::api::{self, Erase};
 use super::config::{Config, ExportConfig};
 use super::exposition::Exposition;
 use super::health::Readiness;
@@ -25,7 +25,7 @@ use super::instruments::{Build, Instruments};
 use super::routes::{self, Sources, Status};
 use super::stall::Stalling;
 use crate::model::Params;
-use crate::view::Views;
+use crate::view::{ShiftLog, Views};
 
 /// Rest after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -33,6 +33,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What is shown.
 pub struct Parts {
     pub views: Views,
+    pub shifts: ShiftLog,
     /// Where every part has its own metrics.
     pub registry: Registry,
     pub params: Params,
@@ -78,13 +79,15 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let _within = runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(failed)?;
-        let Parts { views, registry, params, readiness, status, erase, build } = parts;
+        let Parts { views, shifts, registry, params, readiness, status, erase, build } = parts;
         let instruments = Instruments::register(&registry, &build, &routes::PATHS)?;
         let render = instruments.render_seconds.clone();
         let exposition = Exposition::new(export, &params, views.clone(), registry, render);
         let exposition = Arc::new(exposition);
+        let (stop, stopping) = watch::channel(false);
         let router = routes::router(Arc::new(Sources {
             views,
+            shifts,
             params,
             readiness,
             status,
@@ -93,8 +96,9 @@ impl Server {
             exposition: Arc::clone(&exposition),
             instruments,
             request_timeout: config.request_timeout.0,
+            followers: Arc::new(Semaphore::new(api::FOLLOWERS_MAX)),
+            stop: stopping.clone(),
         }));
-        let (stop, stopping) = watch::channel(false);
         let accepting = accept(listener, router, config.clone(), stopping);
         let connections = Accepting(runtime.spawn(accepting));
         Ok(Self { address, exposition, stop, connections })

@@ -4,6 +4,9 @@
 
 #[cfg(test)]
 pub(crate) mod sample;
+mod shifts;
+
+pub use shifts::{SHIFTS_MAX, ShiftLog};
 
 use std::sync::Arc;
 

@@ -3,7 +3,9 @@
 //! Invariant: every field that can be shown is filled, so that nothing goes unseen for want of a
 //! value.
 
-use sillage::model::{Basis, Label, Lift, RING, RateRatio, SegmentStandings, Standing, Test};
+use sillage::model::{
+    Basis, Label, Lift, RING, RateRatio, Rule, SegmentStandings, Shift, ShiftId, Standing, Test,
+};
 use sillage::view::View;
 
 pub(crate) fn view(sequence: u64, segments: Vec<SegmentStandings>) -> View {
@@ -67,5 +69,21 @@ fn lift() -> Lift {
         discovered: true,
         test: Some(Test { chance: 1e-6, place: 1, tested: 40 }),
         entangled_with: Some(["bob".into()].into()),
+    }
+}
+
+/// A shift with a number for an id, an hour of event time after the one before.
+#[allow(dead_code, reason = "not all who share this file show shifts")]
+pub(crate) fn shift(number: u64) -> Shift {
+    Shift {
+        id: ShiftId(number),
+        rule: Rule::ScoreRose,
+        segment: "s".into(),
+        influencer: format!("i{number}").into(),
+        at_ms: 1_700_000_000_000 + i64::try_from(number).unwrap_or(0) * 3_600_000,
+        before: Some(20.0),
+        after: Some(31.5),
+        previous: None,
+        summary: format!("The influence of i{number} rose."),
     }
 }

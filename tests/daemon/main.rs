@@ -23,6 +23,7 @@ mod memory;
 mod poison;
 mod records;
 mod replay;
+mod shifts;
 mod signals;
 mod truth;
 mod usage;

@@ -18,7 +18,8 @@ const WRONG: &[(&str, &str, &[&str])] = &[
     ("SILLAGE__STATE__MEMORY_LIMIT", "1MiB", &["state.memory_limit", "1MiB", "16MiB or more"]),
     ("SILLAGE__SERVE__LISTEN", "everywhere", &["serve.listen", "everywhere", "host and port"]),
     ("SILLAGE__LOG__FORMAT", "song", &["log.format", "song", "one of text, json"]),
-    ("SILLAGE__NOTIFY__WEBHOOK", "x", &["notify.webhook", "no such key"]),
+    ("SILLAGE__NOTIFY__WEBHOOK", "x", &["notify.webhook", "a section with the keys"]),
+    ("SILLAGE__NOTIFY__EMAIL", "x", &["notify.email", "no such key"]),
     ("SILLAGE__KAFKA__BROKER", "x:1", &["kafka.broker", "did you mean brokers?"]),
 ];
 

@@ -1,6 +1,6 @@
 //! A server on a free port, with a view made by hand.
 
-#![allow(clippy::unwrap_used, reason = "part of a test")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "part of a test")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,10 +11,12 @@ use prometheus::Registry;
 use serde_json::{Value, json};
 use sillage::model::{Params, SegmentStandings};
 use sillage::serve::{Build, Config, Error, ExportConfig, LogMessages, Parts, Readiness, Server};
-use sillage::view::Views;
+use sillage::view::{ShiftLog, Views};
 use tokio::runtime::Runtime;
 
 pub(crate) use sample::segment;
+#[allow(unused_imports, reason = "not all who serve show shifts")]
+pub(crate) use sample::shift;
 
 #[path = "../../src/view/sample.rs"]
 mod sample;
@@ -24,6 +26,8 @@ pub(crate) struct Serving {
     server: Option<Server>,
     address: SocketAddr,
     pub(crate) readiness: Readiness,
+    #[allow(dead_code, reason = "not all who serve show shifts")]
+    pub(crate) shifts: ShiftLog,
 }
 
 pub(crate) struct Headers(ureq::http::HeaderMap);
@@ -46,11 +50,12 @@ impl Serving {
         let readiness = Readiness::default();
         let config = Config { listen: "127.0.0.1:0".into(), ..config.clone() };
         let parts = parts(segments, readiness.clone());
+        let shifts = parts.shifts.clone();
         LogMessages::register(&parts.registry).unwrap();
         let server =
             Server::start(runtime.handle(), &config, &ExportConfig::default(), parts).unwrap();
         assert!(server.is_running());
-        Self { runtime, address: server.address(), server: Some(server), readiness }
+        Self { runtime, address: server.address(), server: Some(server), readiness, shifts }
     }
 
     pub(crate) fn second(&self, config: &Config) -> Result<Server, Error> {
@@ -93,6 +98,16 @@ impl Serving {
         answer
     }
 
+    /// The beginning of the answer to a question, whether or not it ever ends.
+    #[allow(dead_code, reason = "not all who serve ask without end")]
+    pub(crate) fn raw_head(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
+        let mut piece = [0; 1024];
+        let count = stream.read(&mut piece).unwrap();
+        String::from_utf8_lossy(&piece[..count]).into_owned()
+    }
+
     fn ask(&self, path: &str, headers: &[(&str, &str)]) -> ureq::http::Response<ureq::Body> {
         let mut request = ureq::get(format!("http://{}{path}", self.address));
         for (name, value) in headers {
@@ -111,6 +126,7 @@ fn parts(segments: Vec<SegmentStandings>, readiness: Readiness) -> Parts {
     };
     Parts {
         views,
+        shifts: ShiftLog::default(),
         registry: Registry::new(),
         params: Params::default(),
         readiness,

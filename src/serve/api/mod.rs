@@ -3,9 +3,11 @@
 //! Invariant: an answer is made from one view, so that its numbers fit each other.
 
 mod actor;
+mod events;
 mod influencer;
 mod ranking;
 mod segments;
+mod shifts;
 
 use axum::Router;
 use axum::extract::State;
@@ -18,6 +20,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 pub use self::actor::{Erase, EraseRefused};
+pub(super) use self::events::FOLLOWERS_MAX;
 use super::problem::Problem;
 use super::routes::Shared;
 use crate::model::SegmentStandings;
@@ -28,6 +31,8 @@ pub(super) const SEGMENTS: &str = "/api/v1/segments";
 pub(super) const RANKING: &str = "/api/v1/segments/{segment}/ranking";
 pub(super) const INFLUENCER: &str = "/api/v1/segments/{segment}/influencers/{influencer}";
 pub(super) const ACTOR: &str = "/api/v1/actors/{actor}";
+pub(super) const SHIFTS: &str = "/api/v1/shifts";
+pub(super) const EVENTS: &str = "/api/v1/events";
 pub(super) const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// Answers that are smaller are not worth compressing.
@@ -40,8 +45,11 @@ pub(super) fn routes() -> Router<Shared> {
         .route(RANKING, get(ranking::ranking))
         .route(INFLUENCER, get(influencer::influencer))
         .route(ACTOR, delete(actor::erase))
+        .route(SHIFTS, get(shifts::shifts))
         .route(OPENAPI, get(openapi))
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM_BYTES)))
+        // Behind the layer: what is compressed waits for more before it is sent.
+        .route(EVENTS, get(events::events))
 }
 
 async fn status(State(shared): State<Shared>) -> Response {

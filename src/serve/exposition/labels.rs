@@ -35,7 +35,8 @@ pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str, quotes: bool) {
 
 /// The name itself where it can be shown whole. A name that is too long, or has control
 /// characters (a NUL ends the text for the parser of Prometheus), loses them for a hash.
-fn bounded(value: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn bounded(value: &str) -> Cow<'_, str> {
     let unclean = |c: char| c.is_control() && c != '\n';
     if value.len() <= LIMIT && !value.contains(unclean) {
         return Cow::Borrowed(value);

@@ -21,6 +21,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use prometheus::{Histogram, Registry};
 
+pub use labels::bounded as label;
 pub use negotiation::{format, gzip};
 pub use reference::reference;
 pub use writer::Format;
