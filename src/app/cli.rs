@@ -121,7 +121,11 @@ pub fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
-        Command::Run => super::run::run(&configuration(cli)?).map_err(Failure::Running),
+        Command::Run => {
+            let source = source(cli);
+            let config = read(&source)?;
+            super::run::run(&config, Box::new(move || read(&source))).map_err(Failure::Running)
+        }
         Command::Demo(arguments) => {
             super::demo::run(&configuration(cli)?, arguments).map_err(Failure::Running)
         }
@@ -145,13 +149,21 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
 }
 
 fn configuration(cli: &Cli) -> Result<Config, LoadError> {
-    let source = match &cli.config {
+    read(&source(cli))
+}
+
+fn source(cli: &Cli) -> Source {
+    match &cli.config {
         Some(file) => Source::Given(file.clone()),
         None => Source::Usual(CONFIG.into()),
-    };
+    }
+}
+
+/// From the file and the environment of this process.
+fn read(source: &Source) -> Result<Config, LoadError> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-    crate::config::load(&source, variables)
+    crate::config::load(source, variables)
 }
 
 /// Help and version are answers, all else is wrong usage.

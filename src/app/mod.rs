@@ -14,6 +14,7 @@ pub mod generate;
 pub mod log;
 pub mod owner;
 mod pulse;
+pub mod reload;
 pub mod replay;
 pub mod run;
 mod signals;

@@ -17,7 +17,7 @@ mod sums;
 pub use account::{Account, AccountKey, Secret};
 pub use batch::Batch;
 pub use history::{Acted, HISTORY, Histories, History, SegmentHistories};
-pub use interaction::{Class, Interaction, Kind};
+pub use interaction::{CampaignPlace, Class, Interaction, Kind};
 pub use lift::{Basis, Evidence, Lift, RateRatio, SegmentEvidence, Test};
 pub use overrides::{HalfSaturationOverride, SegmentParams};
 pub use params::{HalfSaturation, Params, ParamsError, Points, Weights};

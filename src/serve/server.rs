@@ -22,6 +22,7 @@ use super::config::{Config, ExportConfig};
 use super::exposition::Exposition;
 use super::health::Readiness;
 use super::instruments::{Build, Instruments};
+use super::reload::Reload;
 use super::routes::{self, Sources, Status};
 use super::stall::Stalling;
 use crate::model::Params;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub status: Status,
     /// How actors are erased; nothing where that is not enabled.
     pub erase: Option<Erase>,
+    /// How the configuration is read anew.
+    pub reload: Reload,
     pub build: Build,
 }
 
@@ -78,7 +81,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let _within = runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(failed)?;
-        let Parts { views, registry, params, readiness, status, erase, build } = parts;
+        let Parts { views, registry, params, readiness, status, erase, reload, build } = parts;
         let instruments = Instruments::register(&registry, &build, &routes::PATHS)?;
         let render = instruments.render_seconds.clone();
         let exposition = Exposition::new(export, &params, views.clone(), registry, render);
@@ -89,6 +92,7 @@ impl Server {
             readiness,
             status,
             erase,
+            reload,
             build,
             exposition: Arc::clone(&exposition),
             instruments,
