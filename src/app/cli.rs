@@ -84,6 +84,9 @@ enum Command {
         /// Print every metric instead.
         #[arg(long)]
         metrics: bool,
+        /// Write Grafana's dashboards into this folder instead.
+        #[arg(long, value_name = "DIR", conflicts_with = "metrics")]
+        dashboards: Option<PathBuf>,
     },
 }
 
@@ -142,7 +145,10 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
             super::backtest::run(&configuration(cli)?, arguments).map_err(Failure::Running)
         }
         Command::Check => super::check::check(&configuration(cli)?).map_err(Failure::Running),
-        Command::Reference { metrics } => {
+        Command::Reference { dashboards: Some(folder), .. } => {
+            super::dashboards::write(folder).map_err(Failure::Running)
+        }
+        Command::Reference { metrics, .. } => {
             super::check::reference(*metrics).map_err(Failure::Running)
         }
     }

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod check;
 pub mod cli;
 mod daemon;
+pub mod dashboards;
 mod dead_letter;
 mod demo;
 mod erasure;
