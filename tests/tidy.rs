@@ -321,6 +321,36 @@ fn versions_are_pinned() {
 }
 
 #[test]
+fn those_beside_the_daemon_find_each_other() {
+    let places = [
+        ("config/prometheus/prometheus.yml", "alertmanager:9093"),
+        ("config/grafana/provisioning/datasources/prometheus.yaml", "http://prometheus:9090"),
+        ("config/grafana/provisioning/dashboards/sillage.yaml", "path: /etc/sillage/dashboards"),
+        ("docker-compose.yml", "\n  prometheus:\n"),
+        ("docker-compose.yml", "127.0.0.1:9090:9090"),
+        (
+            "docker-compose.yml",
+            "./config/prometheus/prometheus.yml:/etc/prometheus/prometheus.yml:ro",
+        ),
+        ("docker-compose.yml", "./config/prometheus/rules:/etc/prometheus/rules:ro"),
+        ("docker-compose.yml", "\n  alertmanager:\n"),
+        ("docker-compose.yml", "127.0.0.1:9093:9093"),
+        ("docker-compose.yml", "./config/alertmanager:/etc/alertmanager:ro"),
+        ("docker-compose.yml", "./config/grafana/provisioning:/etc/grafana/provisioning:ro"),
+        ("docker-compose.yml", "./config/grafana/dashboards:/etc/sillage/dashboards:ro"),
+        (
+            "docker-compose.yml",
+            "HOME_DASHBOARD_PATH: /etc/sillage/dashboards/who-moves-this-audience.json",
+        ),
+        ("docker-compose.yml", "SILLAGE__CAMPAIGNS: spring"),
+        ("docker-compose.yml", "--campaign spring"),
+    ];
+    let missing = places.iter().filter(|(file, text)| !read(file).contains(text));
+    let broken: Vec<_> = missing.map(|(file, text)| format!("{file}: no {text}")).collect();
+    holds("compose and what it mounts agree on names, ports and paths", &broken);
+}
+
+#[test]
 fn everybody_speaks_of_the_same_port() {
     let places = [
         ("config/reference.yaml", "127.0.0.1:9464"),
