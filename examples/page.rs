@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sillage::model::{Label, Lift, Params, RING, SegmentStandings, Standing};
-use sillage::serve::{Build, Config, ExportConfig, Parts, Readiness, Server};
+use sillage::serve::{Build, Config, ExportConfig, Parts, Readiness, Reloaded, Server};
 use sillage::view::{ShiftLog, View, Views};
 
 #[path = "../src/view/sample.rs"]
@@ -46,6 +46,7 @@ async fn main() -> anyhow::Result<()> {
         readiness: Readiness::default(),
         status: Arc::new(status),
         erase: None,
+        reload: Arc::new(|| Ok(Reloaded::default())),
         build: Build { version: env!("CARGO_PKG_VERSION").into(), ..Build::default() },
     };
     let runtime = tokio::runtime::Handle::current();

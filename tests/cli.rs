@@ -36,6 +36,23 @@ fn each_ending_has_its_code_and_its_stream() {
 }
 
 #[test]
+fn dashboards_are_written_into_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("new/dashboards");
+    let target = target.to_str().expect("a path");
+    let output = sillage(&["reference", "--dashboards", target], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    for shipped in std::fs::read_dir("config/grafana/dashboards").expect("the folder") {
+        let shipped = shipped.expect("an entry");
+        let written = std::path::Path::new(target).join(shipped.file_name());
+        let text = |path: &std::path::Path| std::fs::read_to_string(path).expect("a dashboard");
+        assert_eq!(text(&written), text(&shipped.path()), "{}", written.display());
+    }
+    let wrong = sillage(&["reference", "--metrics", "--dashboards", target], &[]);
+    assert_eq!(wrong.status.code(), Some(64));
+}
+
+#[test]
 fn a_wrong_variable_is_one_line() {
     let output = sillage(&["check"], &[("SILLAGE__KAKFA__BROKERS", "127.0.0.1:9092")]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

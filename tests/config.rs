@@ -133,6 +133,14 @@ const WRONG_FILES: &[(&str, &str)] = &[
         "sillage.yaml:2: snapshot.interval: 1ms is not allowed, it must be 1s or more",
     ),
     (
+        "campaigns: [spring, other]\n",
+        "sillage.yaml:1: campaigns: [\"spring\", \"other\"] is not allowed, it must be at most 100",
+    ),
+    (
+        "campaigns: [spring, spring]\n",
+        "sillage.yaml:1: campaigns: [\"spring\", \"spring\"] is not allowed, it must be at most 100",
+    ),
+    (
         "codes:\n  SPRING: ''\n",
         "sillage.yaml:2: codes.SPRING: \"\" is not allowed, it must be a code and a name",
     ),

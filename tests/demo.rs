@@ -190,6 +190,7 @@ fn record(folder: &Path) -> (String, String, u64) {
         stream: Stream::Campaign(plan),
         to,
         rate: None,
+        campaign: None,
         truth: Some(folder.join("truth.json")),
     };
     let count = run(&request(Destination::File(lines.clone())), &AtomicBool::new(false)).unwrap();

@@ -20,7 +20,7 @@ fn small() -> Plan {
 }
 
 fn request(to: Destination) -> Generate {
-    Generate { stream: Stream::Campaign(small()), to, rate: None, truth: None }
+    Generate { stream: Stream::Campaign(small()), to, rate: None, campaign: None, truth: None }
 }
 
 fn go() -> AtomicBool {
@@ -61,6 +61,18 @@ fn files_hold_the_campaign_and_its_truth() {
         assert_eq!(truth["events"], count);
         assert_eq!(truth["accounts"].as_array().unwrap().len(), 5);
     }
+}
+
+#[test]
+fn every_event_can_be_said_to_be_of_a_campaign() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    let to = Destination::File(path.clone());
+    let named = Generate { campaign: Some("spring".to_owned()), ..request(to) };
+    let count = run(&named, &go()).unwrap();
+    let text = read(&path);
+    let of = |line: &str| serde_json::from_str::<Value>(line).unwrap()["campaign"] == "spring";
+    assert_eq!(text.lines().filter(|line| of(line)).count() as u64, count);
 }
 
 #[test]

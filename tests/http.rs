@@ -128,12 +128,34 @@ fn a_ranking_has_the_shape_of_the_contract() {
 }
 
 #[test]
+fn a_reload_says_which_keys_differ_or_what_to_mend() {
+    let at = serving();
+    let ask = || {
+        let request = ureq::post(format!("http://{}/-/reload", at.address()));
+        let request = request.config().http_status_as_error(false).build();
+        let mut answer = request.send_empty().unwrap();
+        let body = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str::<Value>(&body).unwrap())
+    };
+    let (status, told) = ask();
+    assert_eq!(status, 200, "{told}");
+    let described = at.json("/api/v1/openapi.json");
+    let schema = &described["components"]["schemas"]["Reloaded"];
+    same_members(&described, schema, &told, "/-/reload");
+    assert_eq!(told["after_restart"], serde_json::json!(["kafka.group"]));
+    let (status, told) = ask();
+    assert_eq!((status, &told["status"]), (400, &Value::from(400)), "{told}");
+    assert_eq!(told["detail"], "sillage.yaml:3: export.top_k: 0 is not allowed");
+    assert_eq!(at.get("/-/reload", &[]).0, 405);
+}
+
+#[test]
 fn the_description_names_every_member_of_every_answer() {
     let at = serving();
     at.shifts.push(shift(1));
     let described = at.json("/api/v1/openapi.json");
     let paths: BTreeSet<_> = described["paths"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(paths.len(), 12, "{paths:?}");
+    assert_eq!(paths.len(), 13, "{paths:?}");
     // Events have no end; a test of their own reads them.
     let ends =
         |path: &String| described["paths"][path].get("get").is_some() && path != "/api/v1/events";

@@ -86,6 +86,9 @@ pub struct Generate {
     /// Events a second at most; without it, as fast as they are taken.
     #[arg(long, value_name = "N", value_parser = positive)]
     pub rate: Option<f64>,
+    /// Name of the campaign that every event is said to be of.
+    #[arg(long, value_name = "NAME")]
+    pub campaign: Option<String>,
     /// File for what was planted, as JSON; without it, standard error.
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
@@ -110,6 +113,7 @@ impl Generate {
             stream: Stream::Campaign(plan.ending_before(clock::wall_ms())),
             to,
             rate: self.rate,
+            campaign: self.campaign.clone(),
             truth: self.truth.clone(),
         }
     }

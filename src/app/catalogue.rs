@@ -4,7 +4,7 @@
 use crate::serve::exposition::catalogue::{Family, Kind, SCORES, SERVICE, Section};
 
 /// All metrics, in the order of the page.
-pub const SECTIONS: [Section; 6] = [SCORES, SHIFTS, PIPELINE, KAFKA, STATE, SERVICE];
+pub const SECTIONS: [Section; 7] = [SCORES, SHIFTS, PIPELINE, KAFKA, STATE, CONFIGURATION, SERVICE];
 
 const SINK: &[&str] = &["sink"];
 const TOPIC: &[&str] = &["topic"];
@@ -34,6 +34,16 @@ const PIPELINE: Section = Section {
         &counter("sillage_received_bytes_total", TOPIC, "Bytes of records received."),
         &counter("sillage_events_total", &["kind"], "Events scored by kind."),
         &counter("sillage_events_rejected_total", &["reason"], "Records not scored."),
+        &counter(
+            "sillage_campaign_events_total",
+            &["campaign", "kind"],
+            "Scored events of a configured campaign, all others as other.",
+        ),
+        &counter(
+            "sillage_campaign_conversion_value_total",
+            &["campaign", "currency"],
+            "Conversion value, major units of a currency that has a rate, all else as base.",
+        ),
         &counter("sillage_events_late_total", &[], "Events scored behind a newer one."),
         &counter(
             "sillage_unpriced_values_total",
@@ -194,6 +204,27 @@ const STATE: Section = Section {
     ],
 };
 
+const CONFIGURATION: Section = Section {
+    title: "Configuration",
+    families: &[
+        &gauge(
+            "sillage_config_last_reload_successful",
+            &[],
+            "1 when the configuration was right the last time that it was read, else 0.",
+        ),
+        &gauge(
+            "sillage_config_last_reload_success_timestamp_seconds",
+            &[],
+            "When the configuration was last read and right.",
+        ),
+        &gauge(
+            "sillage_config_hash",
+            &[],
+            "First 48 bits of the digest of the configuration in force, secrets apart.",
+        ),
+    ],
+};
+
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Family {
     family(Kind::Gauge, name, labels, help)
 }
@@ -223,8 +254,8 @@ mod tests {
     use crate::app::keeper;
     use crate::app::owner;
     use crate::app::pulse::Pulse;
-    use crate::app::watchdog::Watchdog;
     use crate::app::shifts;
+    use crate::app::watchdog::Watchdog;
     use crate::app::witness::{Desk, Witness};
     use crate::config::ViewClock;
     use crate::ingest::{dead_letter, kafka};
@@ -234,7 +265,7 @@ mod tests {
     use crate::view::Views;
 
     fn listed() -> impl Iterator<Item = &'static Family> {
-        [SHIFTS, PIPELINE, KAFKA, STATE]
+        [SHIFTS, PIPELINE, KAFKA, STATE, CONFIGURATION]
             .into_iter()
             .flat_map(|section| section.families.iter().copied())
     }
@@ -243,6 +274,7 @@ mod tests {
         let registry = Registry::new();
         let topics = ["t".to_owned()];
         owner::Metrics::register(&registry, &topics).unwrap();
+        crate::app::reload::Metrics::register(&registry).unwrap();
         kafka::Metrics::register(&registry, &topics).unwrap();
         let config = dead_letter::Config::default();
         let book = std::sync::Arc::new(ScoreBook::new(&Params::default()));

@@ -84,6 +84,9 @@ enum Command {
         /// Print every metric instead.
         #[arg(long)]
         metrics: bool,
+        /// Write Grafana's dashboards into this folder instead.
+        #[arg(long, value_name = "DIR", conflicts_with = "metrics")]
+        dashboards: Option<PathBuf>,
     },
 }
 
@@ -121,7 +124,11 @@ pub fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
-        Command::Run => super::run::run(&configuration(cli)?).map_err(Failure::Running),
+        Command::Run => {
+            let source = source(cli);
+            let config = read(&source)?;
+            super::run::run(&config, Box::new(move || read(&source))).map_err(Failure::Running)
+        }
         Command::Demo(arguments) => {
             super::demo::run(&configuration(cli)?, arguments).map_err(Failure::Running)
         }
@@ -138,20 +145,31 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
             super::backtest::run(&configuration(cli)?, arguments).map_err(Failure::Running)
         }
         Command::Check => super::check::check(&configuration(cli)?).map_err(Failure::Running),
-        Command::Reference { metrics } => {
+        Command::Reference { dashboards: Some(folder), .. } => {
+            super::dashboards::write(folder).map_err(Failure::Running)
+        }
+        Command::Reference { metrics, .. } => {
             super::check::reference(*metrics).map_err(Failure::Running)
         }
     }
 }
 
 fn configuration(cli: &Cli) -> Result<Config, LoadError> {
-    let source = match &cli.config {
+    read(&source(cli))
+}
+
+fn source(cli: &Cli) -> Source {
+    match &cli.config {
         Some(file) => Source::Given(file.clone()),
         None => Source::Usual(CONFIG.into()),
-    };
+    }
+}
+
+/// From the file and the environment of this process.
+fn read(source: &Source) -> Result<Config, LoadError> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-    crate::config::load(&source, variables)
+    crate::config::load(source, variables)
 }
 
 /// Help and version are answers, all else is wrong usage.

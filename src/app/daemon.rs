@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use super::keeper::{self, Keeper, secret_beside};
 use super::owner::{self, Owners};
 use super::pulse::{Beat, Pulse};
+use super::reload::{Reloading, Reread};
 use super::shifts::Shifts;
 use super::signals::Signals;
 use super::status::Account;
@@ -58,14 +59,16 @@ pub(super) struct Daemon {
     watchdog: Watchdog,
     shifts: Shifts,
     witness: Witness,
-    interval: Duration,
+    reloading: Reloading,
 }
 
 impl Daemon {
     /// Starts all parts. It listens, and may not yet have heard from Kafka, when this returns.
-    pub(super) fn start(config: &Config) -> anyhow::Result<Self> {
+    /// `reread` gives the configuration anew when that is asked for.
+    pub(super) fn start(config: &Config, reread: Reread) -> anyhow::Result<Self> {
         let registry = Registry::new();
-        super::log::start(&config.log, &registry)?;
+        let level = super::log::start(&config.log, &registry)?;
+        let reloading = Reloading::new(config, reread, level, thread::current(), &registry)?;
         announce(config);
         let runtime = runtime()?;
         let signals = Signals::listen(runtime.handle(), thread::current())?;
@@ -81,19 +84,22 @@ impl Daemon {
             readiness: readiness.clone(),
             status: account.status(),
             erase: super::erasure::start(config, &readiness, &account)?,
+            reload: reloading.for_server(),
             build: super::build::info(),
         };
         let server = Server::start(runtime.handle(), &config.serve, &config.export, parts)?;
+        reloading.follow(Arc::clone(server.exposition()));
         let book = Arc::new(ScoreBook::new(&config.model));
         let limit = config.state.memory_limit.0;
         let clock = config.view.clock;
         let pulse = Pulse::new(Arc::clone(&book), views.clone(), clock, &registry, limit)?;
         let (letters, dead_letters) = super::dead_letter::start(config, &registry)?;
         let kafka_metrics = kafka::Metrics::register(&registry, &config.kafka.topics)?;
-        let scoring = owner::Metrics::register(&registry, &config.kafka.topics)?;
+        let scoring = owner::Metrics::register(&registry, &config.kafka.topics)?
+            .with_campaigns(&config.campaigns, &config.model.currencies);
         let secret = secret(config)?;
         let decoder = Decoder::new(secret, &config.codes, &config.model.currencies);
-        let decoder = Arc::new(decoder);
+        let decoder = Arc::new(decoder.with_campaigns(&config.campaigns));
         account.ask(Arc::clone(&decoder));
         let desk = Desk::default();
         let proving = Arc::clone(&book);
@@ -115,7 +121,6 @@ impl Daemon {
         let consumer =
             kafka::Consumer::start(&config.kafka, assignments, committer, kafka_metrics)?;
         account.follow(consumer.status());
-        let interval = config.view.interval.0;
         Ok(Self {
             runtime,
             signals,
@@ -132,7 +137,7 @@ impl Daemon {
             watchdog: Watchdog::new(config.ingest.stall_timeout.0, &registry)?,
             shifts,
             witness,
-            interval,
+            reloading,
         })
     }
 
@@ -158,12 +163,17 @@ impl Daemon {
         let mut next = clock::instant();
         while !self.signals.stopping() {
             self.check()?;
-            let now = clock::instant();
+            if self.signals.take_reload() {
+                // What came of it is in the log.
+                drop(self.reloading.reload());
+            }
+            let (now, interval) = (clock::instant(), self.reloading.interval());
+            next = next.min(now + interval);
             if now < next {
                 thread::park_timeout(next - now);
                 continue;
             }
-            next = (next + self.interval).max(now);
+            next = (next + interval).max(now);
             let away = self.consumer.status().problem().is_some();
             let beat = self.pulse.beat(&self.owners, away);
             self.server.exposition().observe(self.views.current());

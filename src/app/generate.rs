@@ -30,6 +30,8 @@ pub struct Generate {
     pub to: Destination,
     /// Events a second at most.
     pub rate: Option<f64>,
+    /// Name of the campaign in every event of a campaign stream; none without it.
+    pub campaign: Option<String>,
     /// Where what was planted goes, as JSON; without it, to standard error.
     pub truth: Option<PathBuf>,
 }
@@ -60,8 +62,10 @@ pub fn run(request: &Generate, stop: &AtomicBool) -> anyhow::Result<u64> {
         Stream::Campaign(plan) => {
             let mut campaign = Campaign::new(*plan)?;
             let mut line = Vec::new();
-            for event in campaign.by_ref() {
+            let name: Option<Arc<str>> = request.campaign.as_deref().map(Arc::from);
+            for mut event in campaign.by_ref() {
                 line.clear();
+                event.campaign.clone_from(&name);
                 event.write_json(&mut line);
                 if !pace.wait(stop) || !sink.write(event.actor.as_bytes(), &line)? {
                     break;

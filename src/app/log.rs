@@ -6,6 +6,7 @@ use prometheus::Registry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -50,12 +51,34 @@ impl Config {
     }
 }
 
+/// Changes what is said while the daemon runs.
+pub(super) struct Level(Option<Handle<EnvFilter, tracing_subscriber::Registry>>);
+
+impl Level {
+    /// Says what `level` says from now on, unless `RUST_LOG` decides. It was checked.
+    pub(super) fn set(&self, level: &str) {
+        let Some(handle) = &self.0 else {
+            tracing::warn!("the variable RUST_LOG wins over log.level");
+            return;
+        };
+        match EnvFilter::try_new(level).map(|filter| handle.reload(filter)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "cannot change what is logged"),
+            Err(error) => tracing::error!(%error, "cannot read the level"),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn of_nothing() -> Self {
+        Self(None)
+    }
+}
+
 /// Starts logging, and counts messages by level; called once, before anything is said.
-pub fn start(config: &Config, registry: &Registry) -> anyhow::Result<()> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(rules) if !rules.is_empty() => EnvFilter::try_new(rules)?,
-        _ => EnvFilter::try_new(&config.level)?,
-    };
+pub(super) fn start(config: &Config, registry: &Registry) -> anyhow::Result<Level> {
+    let of_environment = std::env::var("RUST_LOG").ok().filter(|rules| !rules.is_empty());
+    let filter = EnvFilter::try_new(of_environment.as_ref().unwrap_or(&config.level))?;
+    let (filter, handle) = reload::Layer::new(filter);
     let lines =
         fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let log = tracing_subscriber::registry().with(filter).with(LogMessages::register(registry)?);
@@ -63,7 +86,7 @@ pub fn start(config: &Config, registry: &Registry) -> anyhow::Result<()> {
         Format::Text => log.with(lines.with_target(false)).try_init()?,
         Format::Json => log.with(lines.json().flatten_event(true)).try_init()?,
     }
-    Ok(())
+    Ok(Level(of_environment.is_none().then_some(handle)))
 }
 
 impl Default for Config {

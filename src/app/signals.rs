@@ -16,6 +16,7 @@ const INTERRUPTED: i32 = 130;
 /// Listens for signals until it is dropped.
 pub(super) struct Signals {
     stop: Arc<AtomicBool>,
+    reload: Arc<AtomicBool>,
     listening: JoinHandle<()>,
 }
 
@@ -28,14 +29,16 @@ impl Signals {
         let mut interrupt = hear(SignalKind::interrupt())?;
         let mut hang_up = hear(SignalKind::hangup())?;
         let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&stop);
+        let reload = Arc::new(AtomicBool::new(false));
+        let (asked, anew) = (Arc::clone(&stop), Arc::clone(&reload));
         let listening = runtime.spawn(async move {
             loop {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                     _ = hang_up.recv() => {
-                        tracing::warn!("a new configuration takes a restart, nothing was reloaded");
+                        anew.store(true, Ordering::SeqCst);
+                        who.unpark();
                         continue;
                     }
                 }
@@ -48,7 +51,13 @@ impl Signals {
                 who.unpark();
             }
         });
-        Ok(Self { stop, listening })
+        Ok(Self { stop, reload, listening })
+    }
+
+    /// Whether the daemon was told to read its configuration anew, since this was last asked.
+    #[must_use]
+    pub(super) fn take_reload(&self) -> bool {
+        self.reload.swap(false, Ordering::SeqCst)
     }
 
     /// Whether the daemon was told to stop.

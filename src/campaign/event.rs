@@ -1,6 +1,7 @@
 //! A canonical event as the generators write it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -19,6 +20,9 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Cow<'static, str>>,
     pub segments: &'static [&'static str],
+    /// What the stream is for, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<Arc<str>>,
     /// Of a conversion, in `currency`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,

@@ -11,7 +11,7 @@ mod schema;
 mod sections;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ use crate::model::{Detection, Params};
 use crate::notify;
 use crate::serve;
 
+/// What all campaigns are counted as that are not configured.
+pub const OTHER_CAMPAIGN: &str = "other";
+
 /// All that can be configured.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -39,6 +42,8 @@ pub struct Config {
     pub dead_letter: dead_letter::Config,
     /// Promo code to the influencer whom it credits.
     pub codes: BTreeMap<String, String>,
+    /// Campaigns that are counted by name, at most 100; events of all others are counted as other.
+    pub campaigns: Vec<String>,
     pub view: View,
     pub export: serve::ExportConfig,
     pub serve: serve::Config,
@@ -67,6 +72,7 @@ impl Config {
         self.ingest.validate().map_err(below("ingest"))?;
         self.dead_letter.validate().map_err(below("dead_letter"))?;
         self.validate_codes()?;
+        self.validate_campaigns()?;
         self.view.validate().map_err(below("view"))?;
         self.export.validate().map_err(below("export"))?;
         self.serve.validate().map_err(below("serve"))?;
@@ -127,6 +133,16 @@ impl Config {
             }
             None => Ok(()),
         }
+    }
+
+    fn validate_campaigns(&self) -> Result<(), Invalid> {
+        let names: BTreeSet<&str> = self.campaigns.iter().map(String::as_str).collect();
+        let fits = |name: &&str| (1..=256).contains(&name.len()) && *name != OTHER_CAMPAIGN;
+        if names.len() == self.campaigns.len() && names.len() <= 100 && names.iter().all(fits) {
+            return Ok(());
+        }
+        let allowed = "at most 100 different names of 1 to 256 bytes, none of them other";
+        Err(Invalid::new("campaigns", format!("{:?}", self.campaigns), allowed))
     }
 }
 

@@ -149,4 +149,13 @@ pub struct Interaction<'a> {
     pub refers: Option<u64>,
     /// Whether its value is in a currency without a rate.
     pub unpriced: bool,
+    /// Which campaign it counts for, and the currency of its value; scores know of neither.
+    pub campaign: CampaignPlace,
+}
+
+/// Places in the configured lists of campaigns and currencies, counted from 1; 0 is none of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CampaignPlace {
+    pub campaign: u8,
+    pub currency: u8,
 }

@@ -20,7 +20,7 @@ pub use account::{Account, AccountKey, Secret};
 pub use batch::Batch;
 pub use detection::{Detection, SegmentDetection};
 pub use history::{Acted, HISTORY, Histories, History, SegmentHistories};
-pub use interaction::{Class, Interaction, Kind};
+pub use interaction::{CampaignPlace, Class, Interaction, Kind};
 pub use lift::{Basis, Evidence, Lift, RateRatio, SegmentEvidence, Test};
 pub use overrides::{HalfSaturationOverride, SegmentParams};
 pub use params::{HalfSaturation, Params, ParamsError, Points, Weights};

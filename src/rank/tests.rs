@@ -41,6 +41,7 @@ fn apply(shard: &mut Shard, events: &[Did<'_>]) {
             value: 10.0,
             refers: None,
             unpriced: false,
+            campaign: crate::model::CampaignPlace::default(),
         });
     }
     shard.apply(&batch, &mut Vec::new());

@@ -10,6 +10,7 @@ pub mod exposition;
 mod health;
 mod page;
 mod problem;
+mod reload;
 mod routes;
 mod scrape;
 
@@ -20,5 +21,6 @@ pub use api::{Erase, EraseRefused};
 pub use config::{Config, ExportConfig};
 pub use health::{Cause, Readiness};
 pub use instruments::{Build, LogMessages};
+pub use reload::{Reload, Reloaded};
 pub use routes::Status;
 pub use server::{Error, Parts, Server};

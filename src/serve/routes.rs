@@ -10,7 +10,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -18,6 +18,7 @@ use super::exposition::Exposition;
 use super::health::{self, Readiness};
 use super::instruments::{Build, Instruments};
 use super::problem::Problem;
+use super::reload::{self, Reload};
 use super::{api, page, scrape};
 use crate::clock;
 use crate::model::Params;
@@ -33,6 +34,7 @@ pub(super) struct Sources {
     pub(super) readiness: Readiness,
     pub(super) status: Status,
     pub(super) erase: Option<api::Erase>,
+    pub(super) reload: Reload,
     pub(super) build: Build,
     pub(super) exposition: Arc<Exposition>,
     pub(super) instruments: Instruments,
@@ -48,11 +50,12 @@ pub(super) struct Sources {
 pub type Status = Arc<dyn Fn() -> serde_json::Map<String, serde_json::Value> + Send + Sync>;
 
 /// The paths that are served, as the label `handler` names them; all others are `other`.
-pub(super) const PATHS: [&str; 12] = [
+pub(super) const PATHS: [&str; 13] = [
     page::PATH,
     scrape::PATH,
     "/-/healthy",
     "/-/ready",
+    reload::PATH,
     api::STATUS,
     api::SEGMENTS,
     api::RANKING,
@@ -69,6 +72,7 @@ pub(super) fn router(shared: Shared) -> Router {
         .route(scrape::PATH, get(scrape::metrics))
         .route("/-/healthy", get(health::healthy))
         .route("/-/ready", get(health::ready))
+        .route(reload::PATH, post(reload::reload))
         .merge(api::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed)

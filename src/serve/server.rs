@@ -22,6 +22,7 @@ use super::config::{Config, ExportConfig};
 use super::exposition::Exposition;
 use super::health::Readiness;
 use super::instruments::{Build, Instruments};
+use super::reload::Reload;
 use super::routes::{self, Sources, Status};
 use super::stall::Stalling;
 use crate::model::Params;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub status: Status,
     /// How actors are erased; nothing where that is not enabled.
     pub erase: Option<Erase>,
+    /// How the configuration is read anew.
+    pub reload: Reload,
     pub build: Build,
 }
 
@@ -79,7 +82,8 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let _within = runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(failed)?;
-        let Parts { views, shifts, registry, params, readiness, status, erase, build } = parts;
+        let Parts { views, shifts, registry, params, readiness, status, erase, reload, build } =
+            parts;
         let instruments = Instruments::register(&registry, &build, &routes::PATHS)?;
         let render = instruments.render_seconds.clone();
         let exposition = Exposition::new(export, &params, views.clone(), registry, render);
@@ -92,6 +96,7 @@ impl Server {
             readiness,
             status,
             erase,
+            reload,
             build,
             exposition: Arc::clone(&exposition),
             instruments,

@@ -58,15 +58,31 @@ fn a_second_signal_stops_at_once() {
 }
 
 #[test]
-fn a_hang_up_is_answered_and_ends_nothing() {
+fn a_hang_up_reads_the_configuration_anew() {
     let kafka = Kafka::shared();
     kafka.create_topic("reloaded", 1, &[]);
     let daemon = Daemon::start(&kafka.brokers(), "reloaded", &[]);
     daemon.await_ready();
-    daemon.signal(Signal::HUP);
-    daemon.await_line("nothing was reloaded", WITHIN);
+    // Its usual place, where there was none at the start.
+    let folder = daemon.folder().join("config");
+    std::fs::create_dir(&folder).unwrap();
+    let reload = |text: &str, said: &str| {
+        std::fs::write(folder.join("sillage.yaml"), text).unwrap();
+        daemon.signal(Signal::HUP);
+        daemon.await_line(said, WITHIN);
+    };
+    reload("export: {top_k: 0}", "the new configuration is wrong, the old one stays in force");
+    assert_eq!(daemon.metric("sillage_config_last_reload_successful", &[]), 0.0);
+    let text = "export: {top_k: 1}\nlog: {level: debug}\nstate: {memory_limit: 1GiB}\n";
+    reload(text, "state.memory_limit");
+    daemon.await_line("export.top_k, log.level", WITHIN);
+    assert_eq!(daemon.metric("sillage_config_last_reload_successful", &[]), 1.0);
+    produce(kafka, "reloaded", &[event("retweet", "b", "u", NOW)]);
+    daemon.await_metric("sillage_influence_rank", &[], 1.0);
     produce(kafka, "reloaded", &[event("retweet", "a", "t", NOW)]);
-    daemon.await_metric("sillage_events_total", &[], 1.0);
+    daemon.await_metric("sillage_events_total", &[], 2.0);
+    daemon.await_metric("sillage_segment_influencers", &[], 2.0);
+    assert_eq!(daemon.metric("sillage_series_exported", &["influence_rank"]), 1.0, "top_k is 1");
     assert!(daemon.is_ready());
     daemon.stop();
 }

@@ -5,12 +5,15 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus::Registry;
 use serde_json::{Value, json};
 use sillage::model::{Params, SegmentStandings};
-use sillage::serve::{Build, Config, Error, ExportConfig, LogMessages, Parts, Readiness, Server};
+use sillage::serve::{
+    Build, Config, Error, ExportConfig, LogMessages, Parts, Readiness, Reloaded, Server,
+};
 use sillage::view::{ShiftLog, Views};
 use tokio::runtime::Runtime;
 
@@ -124,6 +127,15 @@ fn parts(segments: Vec<SegmentStandings>, readiness: Readiness) -> Parts {
         let said = json!({ "lag_records": 12, "ready": "never" });
         said.as_object().cloned().unwrap_or_default()
     };
+    // Finds a mistake the second time.
+    let asked = AtomicBool::new(false);
+    let reload = move || {
+        if asked.swap(true, Ordering::SeqCst) {
+            return Err("sillage.yaml:3: export.top_k: 0 is not allowed".into());
+        }
+        let keys = |key: &str| vec![key.to_owned()];
+        Ok(Reloaded { applied: keys("export.top_k"), after_restart: keys("kafka.group") })
+    };
     Parts {
         views,
         shifts: ShiftLog::default(),
@@ -132,6 +144,7 @@ fn parts(segments: Vec<SegmentStandings>, readiness: Readiness) -> Parts {
         readiness,
         status: Arc::new(status),
         erase: None,
+        reload: Arc::new(reload),
         build: Build { version: "1.2.3".into(), ..Build::default() },
     }
 }

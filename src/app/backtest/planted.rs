@@ -16,7 +16,9 @@ use crate::backtest::rivals::Rivals;
 use crate::backtest::{Ring, Verdict, judge};
 use crate::campaign::{Campaign, Event, Plan, Truth};
 use crate::config::Config;
-use crate::model::{Account, Batch, Interaction, Params, Secret, SegmentStandings, Standing};
+use crate::model::{
+    Account, Batch, CampaignPlace, Interaction, Params, Secret, SegmentStandings, Standing,
+};
 
 /// Keys of people; fixed, because the order of people decides last bits.
 const SECRET: Secret = Secret::new(0);
@@ -109,6 +111,7 @@ fn batch(events: &[Event]) -> Batch<'_> {
             value: event.value.unwrap_or_default(),
             refers: None,
             unpriced: false,
+            campaign: CampaignPlace::default(),
         });
     }
     batch

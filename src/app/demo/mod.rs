@@ -49,7 +49,10 @@ pub(super) fn run(config: &Config, arguments: &Demo) -> anyhow::Result<()> {
     let broker = Embedded::start(&[(TOPIC, PARTITIONS)])
         .context("cannot start the broker inside this process")?;
     let config = settings(config, broker.brokers());
-    let mut daemon = Daemon::start(&config).map_err(explained)?;
+    // What was asked for is made up; there is nothing to read anew.
+    let same = config.clone();
+    let reread = Box::new(move || Ok(same.clone()));
+    let mut daemon = Daemon::start(&config, reread).map_err(explained)?;
     let began = clock::instant();
     let lines = story::opening(&stream, &config.kafka.brokers, daemon.address());
     let feed = Feed::start(stream, &config.kafka, TOPIC, daemon.scoring().clone())?;

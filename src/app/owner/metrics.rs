@@ -3,6 +3,7 @@
 //! Invariant: counted once a batch, by the thread that applied it; only owned partitions have a
 //! watermark.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -11,6 +12,7 @@ use prometheus::{
     Opts, Registry,
 };
 
+use super::campaigns::Campaigns;
 use crate::model::{Kind, Reason};
 
 const DELAY_SECONDS: [f64; 15] =
@@ -25,6 +27,7 @@ pub struct Metrics {
     pub(super) late: IntCounter,
     pub(super) unpriced: IntCounter,
     pub(super) delay: Histogram,
+    pub(super) campaigns: Campaigns,
     busy: CounterVec,
     watermark: GaugeVec,
 }
@@ -108,9 +111,16 @@ impl Metrics {
             late,
             unpriced,
             delay,
+            campaigns: Campaigns::register(registry)?,
             busy,
             watermark,
         })
+    }
+
+    /// The same, counting these campaigns by name, and sales in these currencies.
+    #[must_use]
+    pub fn with_campaigns(self, names: &[String], rates: &BTreeMap<String, f64>) -> Self {
+        Self { campaigns: self.campaigns.naming(names, rates), ..self }
     }
 
     /// Bytes of keys and payloads received, of all topics.

@@ -3,6 +3,7 @@
 //! Invariant: a shard is touched by one thread only. A thread that ends before it is told to is
 //! noticed: [`Owners::poisoned`] says why, and nobody waits for it.
 
+mod campaigns;
 mod handle;
 mod holding;
 mod keeping;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use prometheus::local::LocalHistogram;
 
 use super::Error;
+use super::campaigns::Tally;
 use super::metrics::Metrics;
 use super::source::{Faulted, Source};
 use crate::clock;
@@ -30,6 +31,7 @@ pub(super) struct Work {
     rejected: [u64; Reason::ALL.len()],
     late: u64,
     unpriced: u64,
+    campaigns: Tally,
     delay: LocalHistogram,
     /// When the batch in hand was taken up, ms since the Unix epoch.
     now_ms: i64,
@@ -54,6 +56,7 @@ impl Work {
             rejected: [0; Reason::ALL.len()],
             late: 0,
             unpriced: 0,
+            campaigns: Tally::default(),
             delay: metrics.delay.local(),
             metrics,
             now_ms: 0,
@@ -98,6 +101,7 @@ impl Work {
             *count += 1;
         }
         self.unpriced += u64::from(interaction.unpriced);
+        self.campaigns.add(interaction);
         let delay_ms = self.now_ms.saturating_sub(interaction.time_ms).max(0);
         self.delay.observe(delay_ms as f64 / 1e3);
         source.saw(interaction.time_ms);
@@ -134,6 +138,7 @@ impl Work {
         }
         self.metrics.late.inc_by(std::mem::take(&mut self.late));
         self.metrics.unpriced.inc_by(std::mem::take(&mut self.unpriced));
+        self.campaigns.flush(&self.metrics.campaigns);
         self.delay.flush();
         for source in sources {
             source.flush(&self.metrics);

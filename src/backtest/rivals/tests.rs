@@ -34,6 +34,7 @@ fn observe(rivals: &mut Rivals, line: (i64, i64, Kind, &str, &str), own: &[Cow<'
         value: 1.0,
         refers: None,
         unpriced: false,
+        campaign: crate::model::CampaignPlace::default(),
     };
     rivals.observe(&event, own);
 }

@@ -132,6 +132,7 @@ fn standing(name: &str, lift: Lift, proven: f64) -> Standing {
         value: 0.0,
         refers: None,
         unpriced: false,
+        campaign: crate::model::CampaignPlace::default(),
     });
     shard.apply(&batch, &mut Vec::new());
     let book = ScoreBook::new(&Config::default().model);

@@ -41,6 +41,7 @@ impl Pen {
             actor: by.0,
             target,
             segments: by.1,
+            campaign: None,
             value: None,
             currency: None,
         }

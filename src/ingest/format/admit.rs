@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::money::{Amount, Money};
 use super::{Columns, Fields, Keyed, RECORD_BYTES_MAX, Record, Row, canonical, check_name, scan};
-use crate::model::{Account, Batch, Interaction, Kind, Reason, Secret};
+use crate::model::{Account, Batch, CampaignPlace, Interaction, Kind, Reason, Secret};
 
 /// Turns records into interactions. Cheap to read from many threads at once.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct Decoder {
     /// Promo code → the influencer whose it is.
     codes: HashMap<Box<str>, Account<'static>>,
     money: Money,
+    /// Campaigns that are counted, with their places from 1.
+    campaigns: HashMap<Box<str>, u8>,
 }
 
 impl Decoder {
@@ -32,7 +34,15 @@ impl Decoder {
             .iter()
             .map(|(code, influencer)| (code.as_str().into(), account(influencer)))
             .collect();
-        Self { secret, codes, money: Money::new(currencies) }
+        Self { secret, codes, money: Money::new(currencies), campaigns: HashMap::new() }
+    }
+
+    /// The same, telling these campaigns apart; at most 255, of any more it knows nothing.
+    #[must_use]
+    pub fn with_campaigns(self, names: &[String]) -> Self {
+        let places = names.iter().zip(1..=u8::MAX);
+        let campaigns = places.map(|(name, place)| (name.as_str().into(), place)).collect();
+        Self { campaigns, ..self }
     }
 
     /// Two currencies whose amounts were added up as they came for want of rates, if some were.
@@ -108,7 +118,12 @@ impl Decoder {
             None if record.log_time_ms < 0 => return Err(Reason::BadValue),
             None => record.log_time_ms,
         };
-        let amount = self.amount(kind, fields.value, fields.currency.as_deref())?;
+        let currency = fields.currency.as_deref();
+        let amount = self.amount(kind, fields.value, currency)?;
+        let campaign = CampaignPlace {
+            campaign: self.campaign(fields.campaign.as_deref()),
+            currency: if kind.is_outcome() { self.money.place(currency) } else { 0 },
+        };
 
         batch.push(Interaction {
             kind,
@@ -121,12 +136,20 @@ impl Decoder {
             value: amount.value,
             refers: refers.map(|id| self.secret.event_id(id)),
             unpriced: amount.unpriced,
+            campaign,
         });
         Ok(match record.key {
             None => Keyed::Not,
             Some(key) if key == actor.as_bytes() => Keyed::ByActor,
             Some(_) => Keyed::ByAnother,
         })
+    }
+
+    fn campaign(&self, name: Option<&str>) -> u8 {
+        if self.campaigns.is_empty() {
+            return 0;
+        }
+        name.and_then(|name| self.campaigns.get(name)).copied().unwrap_or_default()
     }
 
     /// The kind says which way money flows, so an amount has no sign.

@@ -61,6 +61,8 @@ struct Fields<'a> {
     value: Option<f64>,
     currency: Option<Cow<'a, str>>,
     refers: Option<Cow<'a, str>>,
+    /// Of any type, since scores do not need it; anything but text is none.
+    campaign: Option<Cow<'a, str>>,
     /// How many segment names wait in the batch.
     segments: usize,
     /// What is wrong with the first bad one.

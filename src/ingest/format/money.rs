@@ -12,7 +12,8 @@ const CODE_CHARS_MAX: usize = 16;
 /// Rates of the currencies that are configured, to the base currency.
 #[derive(Debug, Default)]
 pub(super) struct Money {
-    rates: HashMap<Box<str>, f64>,
+    /// By code: the rate, and the place in the order of codes, from 1.
+    rates: HashMap<Box<str>, (f64, u8)>,
     /// Without rates: a currency that was seen, and one that is not the same.
     seen: OnceLock<Box<str>>,
     other: OnceLock<Box<str>>,
@@ -28,7 +29,9 @@ pub(super) struct Amount {
 
 impl Money {
     pub(super) fn new(rates: &BTreeMap<String, f64>) -> Self {
-        let rates = rates.iter().map(|(code, rate)| (code.as_str().into(), *rate)).collect();
+        let places = (1..=u8::MAX).chain(std::iter::repeat(0));
+        let rates = rates.iter().zip(places);
+        let rates = rates.map(|((code, rate), at)| (code.as_str().into(), (*rate, at))).collect();
         Self { rates, ..Self::default() }
     }
 
@@ -43,9 +46,14 @@ impl Money {
             return Amount { value, unpriced: false };
         }
         match self.rates.get(code) {
-            Some(rate) => Amount { value: value * rate, unpriced: false },
+            Some((rate, _)) => Amount { value: value * rate, unpriced: false },
             None => Amount { value: 0.0, unpriced: true },
         }
+    }
+
+    /// Place of a currency among those with a rate, from 1; 0 for no currency and for any other.
+    pub(super) fn place(&self, currency: Option<&str>) -> u8 {
+        currency.and_then(|code| self.rates.get(code)).map_or(0, |(_, place)| *place)
     }
 
     /// Two currencies whose amounts were added up as they came, if that happened.

@@ -28,6 +28,7 @@ enum Name {
     Value,
     Currency,
     Refers,
+    Campaign,
     Segments,
     Unread,
 }
@@ -70,6 +71,7 @@ pub(super) fn read<'a>(
                 Name::Value => fields.value = token.amount()?,
                 Name::Currency => fields.currency = token.text()?,
                 Name::Refers => fields.refers = token.digits_or_text()?,
+                Name::Campaign => fields.campaign = token.text_if_any(),
                 Name::Segments | Name::Unread => {}
             }
         }
@@ -90,6 +92,13 @@ impl<'a> Token<'a> {
             Self::Text(text) => Ok(Some(Cow::Borrowed(text))),
             Self::Null => Ok(None),
             _ => Err(Unfamiliar),
+        }
+    }
+
+    fn text_if_any(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            _ => None,
         }
     }
 
@@ -164,7 +173,7 @@ impl<'a> Cursor<'a> {
             [b'a', b'c', b't', b'o', b'r', b'"', ..] => (Name::Actor, 6),
             [b't', b'a', b'r', b'g', b'e', b't', b'"', ..] => (Name::Target, 7),
             [b's', b'e', b'g', b'm', b'e', b'n', b't', b's', b'"', ..] => (Name::Segments, 9),
-            [b'c', b'a', b'm', b'p', b'a', b'i', b'g', b'n', b'"', ..] => (Name::Unread, 9),
+            [b'c', b'a', b'm', b'p', b'a', b'i', b'g', b'n', b'"', ..] => (Name::Campaign, 9),
             [b'p', b'o', b's', b't', b'"', ..] => (Name::Unread, 5),
             [b'c', b'o', b'd', b'e', b'"', ..] => (Name::Code, 5),
             [b'v', b'a', b'l', b'u', b'e', b'"', ..] => (Name::Value, 6),

@@ -79,6 +79,7 @@ fn pending(mut batch: Batch<'_>) -> Vec<String> {
         value: 0.0,
         refers: None,
         unpriced: false,
+        campaign: crate::model::CampaignPlace::default(),
     });
     contents(&batch).remove(0).segments
 }

@@ -89,6 +89,12 @@ impl Exposition {
         *planned = Planned { plan: Some(Arc::new(plan)), since: clock::instant() };
     }
 
+    /// Exports by another configuration from the next view on; who was shown has to earn it anew.
+    pub fn configure(&self, config: &ExportConfig) {
+        let mut selection = self.selection.lock().unwrap_or_else(PoisonError::into_inner);
+        selection.configure(config);
+    }
+
     /// Time since the newest view came.
     #[must_use]
     pub fn view_age(&self) -> std::time::Duration {

@@ -50,6 +50,11 @@ impl Selection {
         }
     }
 
+    /// Follows another configuration from the next view on.
+    pub(super) fn configure(&mut self, config: &ExportConfig) {
+        *self = Self { sequence: self.sequence, ..Self::new(config) };
+    }
+
     /// The next view; `None` for one that is not newer than the last.
     pub(super) fn advance(&mut self, view: Arc<View>) -> Option<Plan> {
         if self.sequence.is_some_and(|last| view.sequence <= last) {
@@ -195,6 +200,16 @@ mod tests {
         assert!(of.advance(Arc::clone(&picture)).is_some());
         assert!(of.advance(picture).is_none());
         assert!(of.advance(Arc::new(view(6, vec![]))).is_none(), "an older one");
+    }
+
+    #[test]
+    fn another_configuration_counts_from_the_next_view_on() {
+        let mut of = selection(5, &[]);
+        let names = ["a", "b", "c", "d"];
+        assert_eq!(shown(&mut of, 1, &names), "abcd");
+        of.configure(&ExportConfig { top_k: 1, watch: vec!["d".into()], series_limit: 100_000 });
+        assert!(of.advance(Arc::new(view(1, vec![]))).is_none(), "the same view");
+        assert_eq!(shown(&mut of, 2, &names), "ad");
     }
 
     #[test]
