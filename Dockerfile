@@ -14,7 +14,8 @@ FROM debian:bookworm-20250929-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libssl3 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /sillage --create-home sillage
+    && useradd --system --uid 10001 --home-dir /sillage --create-home sillage \
+    && install -d -o sillage /sillage/snapshots
 WORKDIR /sillage
 COPY --from=build /usr/local/bin/sillage /usr/local/bin/sillage
 COPY config/sillage.yaml config/sillage.yaml

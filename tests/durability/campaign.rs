@@ -26,7 +26,7 @@ pub(crate) struct Campaign {
 impl Campaign {
     pub(crate) fn new(kafka: &Kafka, topic: &str, partitions: i32) -> Self {
         kafka.create_topic(topic, partitions, &[]);
-        let plan = Plan { people: 400, days: 40, ..Plan::default() };
+        let plan = Plan { people: 1_500, days: 40, ..Plan::default() };
         let mut world = World::new(plan).unwrap();
         let mut coming = Vec::new();
         while let Some(day) = world.next_day() {
@@ -47,9 +47,12 @@ impl Campaign {
     /// Sends up to `count` events, some of them twice.
     pub(crate) fn send(&mut self, kafka: &Kafka, count: usize) {
         let count = count.min(self.coming.len());
-        let mut lines: Vec<String> = self.coming.drain(..count).collect();
-        let again: Vec<String> = lines.iter().rev().take(count / 20).cloned().collect();
-        lines.extend(again);
+        let mut lines = Vec::new();
+        for (n, line) in self.coming.drain(..count).enumerate() {
+            // At once, since an id is known for an hour of event time.
+            let times = if n % 20 == 0 { 2 } else { 1 };
+            lines.extend(std::iter::repeat_n(line, times));
+        }
         produce(kafka, &self.topic, &lines);
         self.sent.extend(lines);
     }

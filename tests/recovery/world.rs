@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sillage::app::owner::Completeness;
+use sillage::app::owner::{Completeness, Reading};
 use sillage::engine::Shard;
 
 use crate::disk::{Fault, SimDisk};
@@ -269,8 +269,11 @@ impl World {
         (0..self.members.len()).for_each(|member| self.kill(member));
     }
 
+    /// Somebody deletes the folder. A forgotten member of before could then number its files above
+    /// those of later owners: an older state, right like any, but older than what was committed.
     fn wipe(&mut self) {
         self.disk.wipe();
+        self.zombies.clear();
         self.committed.fill(None);
     }
 
@@ -343,6 +346,11 @@ impl World {
                 self.members[member].as_mut().unwrap().holdings.get_mut(&partition).unwrap();
             self.seen.gaps +=
                 holding.lineages.iter().map(|l| l.gaps.len() as u64).min().unwrap_or(0);
+            let at_end = |(t, reading): (usize, &Reading)| {
+                let last = self.history[t][partition].last();
+                last.is_none_or(|last| reading.next_offset() > last.offset)
+            };
+            assert!(holding.readings.iter().enumerate().any(at_end), "something was left unread");
             check(&self.history, partition, holding);
         }
     }
@@ -354,14 +362,17 @@ fn check(history: &[Vec<Vec<Record>>], partition: usize, holding: &mut Holding) 
     let lineages = holding.lineages.clone();
     let equal = lineages.iter().any(|lineage| {
         let mut oracle = Shard::new(&PARAMS, &LIMITS);
-        let records = merged(&lineage.start, usize::MAX, |t, offset, _| {
-            let there = |record: &&Record| {
-                let missing =
-                    |gap: &(usize, i64, i64)| gap.0 == t && (gap.1..gap.2).contains(&record.offset);
-                record.offset >= offset && !lineage.gaps.iter().any(missing)
-            };
-            history[t][partition].iter().filter(there).cloned().collect()
+        let whole = merged(&lineage.start, usize::MAX, |t, offset, _| {
+            let records = history[t][partition].iter();
+            records.filter(|record| record.offset >= offset).cloned().collect()
         });
+        // What is missing has its place in the order all the same.
+        let was_read = |(t, record): &&(usize, Record)| {
+            let missing =
+                |gap: &(usize, i64, i64)| gap.0 == *t && (gap.1..gap.2).contains(&record.offset);
+            record.offset < holding.readings[*t].next_offset() && !lineage.gaps.iter().any(missing)
+        };
+        let records: Vec<(usize, Record)> = whole.iter().filter(was_read).cloned().collect();
         let mut histories = None;
         // One at a time, so that no extraction is cut short by the close of the next bucket.
         for record in &records {
