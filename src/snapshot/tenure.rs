@@ -32,6 +32,8 @@ pub struct Tenure<D> {
     keep: usize,
     /// Its number; none while the folder could not be written to.
     number: Option<u32>,
+    /// The number of the tenure before, 0 if it is not known of any.
+    before: u32,
     sequence: u32,
 }
 
@@ -52,7 +54,9 @@ impl<D: Disk> Tenure<D> {
     /// Takes over in the partition's folder `dir`, of which the last `keep` snapshots are kept. A
     /// folder that cannot be written to is tried again with each snapshot.
     pub(super) fn begin(disk: &Arc<D>, dir: PathBuf, keep: usize) -> Self {
-        let mut tenure = Self { disk: Arc::clone(disk), dir, keep, number: None, sequence: 0 };
+        let disk = Arc::clone(disk);
+        let mut tenure = Self { disk, dir, keep, number: None, before: 0, sequence: 0 };
+        tenure.before = tenure.last().unwrap_or(0);
         if let Err(error) = tenure.claim() {
             tracing::warn!(dir = %tenure.dir.display(), %error, "no snapshot can be written yet");
         }
@@ -98,29 +102,32 @@ impl<D: Disk> Tenure<D> {
         if let Some(number) = self.number {
             return Ok(number);
         }
-        loop {
-            let names = self.disk.list(&self.dir).map_err(failed("list the folder"))?;
-            let last = names.iter().filter_map(|name| tenure_of(name)).max().unwrap_or(0);
-            let number = last + 1;
-            let path = self.dir.join(format!("{number:08}.{CLAIM}"));
-            match self.disk.write_new(&path, &[]) {
-                Ok(_empty) => {
-                    self.disk.sync_dir(&self.dir).map_err(failed("make a claim durable"))?;
-                    self.number = Some(number);
-                    return Ok(number);
-                }
-                // Somebody else was faster.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(SaveError::Disk("claim the partition", error)),
+        // A claim that comes late must not come after that of a later owner.
+        self.check_fence(self.before)?;
+        let number = self.before + 1;
+        let path = self.dir.join(format!("{number:08}.{CLAIM}"));
+        match self.disk.write_new(&path, &[]) {
+            Ok(_empty) => {}
+            // Somebody else was faster, and is later.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(SaveError::Fenced);
             }
+            Err(error) => return Err(SaveError::Disk("claim the partition", error)),
         }
+        self.number = Some(number);
+        self.disk.sync_dir(&self.dir).map_err(failed("make a claim durable"))?;
+        Ok(number)
+    }
+
+    /// The last tenure of the partition that there are traces of, 0 if there are none.
+    fn last(&self) -> Result<u32, SaveError> {
+        let names = self.disk.list(&self.dir);
+        let names = names.map_err(|error| SaveError::Disk("list the folder", error))?;
+        Ok(names.iter().filter_map(|name| tenure_of(name)).max().unwrap_or(0))
     }
 
     fn check_fence(&self, own: u32) -> Result<(), SaveError> {
-        let names = self.disk.list(&self.dir);
-        let names = names.map_err(|error| SaveError::Disk("list the folder", error))?;
-        let later = names.iter().filter_map(|name| tenure_of(name)).any(|tenure| tenure > own);
-        if later { Err(SaveError::Fenced) } else { Ok(()) }
+        if self.last()? > own { Err(SaveError::Fenced) } else { Ok(()) }
     }
 
     /// Removes what `newest` makes superfluous: only what is older, so that another owner's is

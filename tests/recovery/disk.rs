@@ -196,7 +196,10 @@ impl Disk for SimDisk {
         if platter.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        // What fails leaves a part of it.
+        // What fails leaves a part of it, but for a file of which there is none.
+        if let (Some(error), true) = (&failed, bytes.is_empty()) {
+            return Err(error.kind().into());
+        }
         let written = if failed.is_some() { &bytes[..half] } else { bytes };
         let file = platter.files.len();
         platter.files.push(File { bytes: written.to_vec(), synced: false });
