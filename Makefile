@@ -27,8 +27,8 @@ test: setup-test lint ## everything, with a real Kafka
 	$(call step,tests,cargo test $(CARGO_FLAGS))
 
 # Most of its time is the reference model's, whose results on campaigns are kept under target/.
-soak: setup ## streams made to provoke by the thousand, and whole campaigns, against oracle and model
-	$(call step,soak,SILLAGE_SOAK=1 cargo test $(CARGO_FLAGS) --test properties --test reference)
+soak: setup-test ## streams made to provoke by the thousand, and whole campaigns, against oracle and model
+	$(call step,soak,SILLAGE_SOAK=1 cargo test $(CARGO_FLAGS) --test properties --test reference --test recovery --test durability)
 
 check: setup lint ## format, lints, documentation and the tests that need no service
 	$(call step,unit tests,cargo test $(CARGO_FLAGS) --lib --bins)

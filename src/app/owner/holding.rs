@@ -26,6 +26,10 @@ use crate::rank::ScoreBook;
 /// work, so that commands are answered at once.
 const BATCH: usize = 1000;
 
+/// Batches after a picture was taken, and their records: what changes first is copied then, some
+/// tens of KB a record, and commands are not to wait for it.
+const COPYING: (u32, usize) = (128, 32);
+
 /// Entries of actors whose histories are extracted after a batch: a part of a batch's time.
 const EXTRACTED: usize = 2000;
 
@@ -43,6 +47,8 @@ pub(super) struct Holding {
     /// Event time after which an event that is missing would not count any more.
     horizon_ms: i64,
     restored_at: Option<i64>,
+    /// Small batches still to come.
+    copying: u32,
 }
 
 /// How a shard's state is kept, and by whom.
@@ -96,6 +102,7 @@ impl Holding {
             completeness,
             horizon_ms,
             restored_at,
+            copying: 0,
         }
     }
 
@@ -104,7 +111,9 @@ impl Holding {
         work.begin();
         let moved = match &mut self.feed {
             Feed::One(source) => {
-                let messages = source.fetch(BATCH);
+                let small = self.copying > 0;
+                self.copying = self.copying.saturating_sub(1);
+                let messages = source.fetch(if small { COPYING.1 } else { BATCH });
                 if messages.is_empty() {
                     return Ok(false);
                 }
@@ -168,6 +177,7 @@ impl Holding {
         let histories = desk.get(self.partition);
         let topics = self.feed.sources().map(Source::reading);
         let picture = keeping.picture(&mut self.shard, topics, histories, self.completeness)?;
+        self.copying = COPYING.0;
         Some((keeper.clone(), picture))
     }
 
