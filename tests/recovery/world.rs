@@ -51,6 +51,7 @@ struct World {
     /// What was committed of a partition, while nothing has happened that may lose it.
     committed: Vec<Option<Vec<i64>>>,
     faulty: bool,
+    wiped: bool,
     seen: Seen,
 }
 
@@ -90,6 +91,7 @@ impl World {
             lineages: BTreeMap::new(),
             committed: vec![None; partitions],
             faulty: false,
+            wiped: false,
             seen: Seen::default(),
         }
     }
@@ -269,11 +271,11 @@ impl World {
         (0..self.members.len()).for_each(|member| self.kill(member));
     }
 
-    /// Somebody deletes the folder. A forgotten member of before could then number its files above
-    /// those of later owners: an older state, right like any, but older than what was committed.
+    /// Somebody deletes the folder. Owners of before may then number their files above those of later
+    /// ones: an older state, right like any, but perhaps older than what was committed.
     fn wipe(&mut self) {
         self.disk.wipe();
-        self.zombies.clear();
+        self.wiped = true;
         self.committed.fill(None);
     }
 
@@ -311,7 +313,7 @@ impl World {
             }
             // What cannot be read now may be older than what was committed.
             let committed = self.committed[partition].take();
-            if let Some(committed) = committed.filter(|_| !self.faulty) {
+            if let Some(committed) = committed.filter(|_| !self.faulty && !self.wiped) {
                 let went_on = went_on.unwrap_or_else(|| vec![-1; self.topics]);
                 let lost = went_on.iter().zip(&committed).any(|(on, committed)| on < committed);
                 assert!(!lost, "committed {committed:?}, and went on from {went_on:?}");
