@@ -45,7 +45,7 @@ pub struct Replay {
     /// refers=sale.
     #[arg(long, value_name = "FIELD=COLUMN,…")]
     pub columns: Option<ColumnNames>,
-    /// The files hold dead letters, as dead_letter.file does: replay the records in them.
+    /// The files hold dead letters, as `dead_letter.file` does: replay the records in them.
     #[arg(long, conflicts_with = "columns")]
     pub dead_letters: bool,
 }

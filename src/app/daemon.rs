@@ -90,16 +90,13 @@ impl Daemon {
         let server = Server::start(runtime.handle(), &config.serve, &config.export, parts)?;
         reloading.follow(Arc::clone(server.exposition()));
         let book = Arc::new(ScoreBook::new(&config.model));
-        let limit = config.state.memory_limit.0;
-        let clock = config.view.clock;
+        let (limit, clock) = (config.state.memory_limit.0, config.view.clock);
         let pulse = Pulse::new(Arc::clone(&book), views.clone(), clock, &registry, limit)?;
         let (letters, dead_letters) = super::dead_letter::start(config, &registry)?;
         let kafka_metrics = kafka::Metrics::register(&registry, &config.kafka.topics)?;
-        let scoring = owner::Metrics::register(&registry, &config.kafka.topics)?
-            .with_campaigns(&config.campaigns, &config.model.currencies);
+        let scoring = scoring(config, &registry)?;
         let secret = secret(config)?;
-        let decoder = Decoder::new(secret, &config.codes, &config.model.currencies);
-        let decoder = Arc::new(decoder.with_campaigns(&config.campaigns));
+        let decoder = Arc::new(decoder(config, secret));
         account.ask(Arc::clone(&decoder));
         let desk = Desk::default();
         let proving = Arc::clone(&book);
@@ -301,6 +298,16 @@ fn announce(config: &Config) {
         config = format!("{:016x}", config.digest()),
         "starting"
     );
+}
+
+fn scoring(config: &Config, registry: &Registry) -> prometheus::Result<owner::Metrics> {
+    let metrics = owner::Metrics::register(registry, &config.kafka.topics)?;
+    Ok(metrics.with_campaigns(&config.campaigns, &config.model.currencies))
+}
+
+fn decoder(config: &Config, secret: Secret) -> Decoder {
+    let decoder = Decoder::new(secret, &config.codes, &config.model.currencies);
+    decoder.with_campaigns(&config.campaigns)
 }
 
 /// What keeps the shards' states, if they are to be kept.

@@ -10,7 +10,7 @@ use prometheus::{IntCounter, Registry};
 use super::owner::Cut;
 
 /// The wall clock may be slewed, and a thread may wait; more than this is a jump.
-const JUMP: Duration = Duration::from_secs(5);
+const JUMP_MS: u64 = 5_000;
 
 /// Watches the beats.
 pub(super) struct Watchdog {
@@ -70,7 +70,7 @@ impl Watchdog {
         let Some((then, then_ms)) = before else { return };
         let passed_ms = i64::try_from((now - then).as_millis()).unwrap_or(i64::MAX);
         let jumped_ms = wall_ms.saturating_sub(then_ms).saturating_sub(passed_ms);
-        if jumped_ms.unsigned_abs() > JUMP.as_millis() as u64 {
+        if jumped_ms.unsigned_abs() > JUMP_MS {
             self.jumps.inc();
             tracing::warn!(jumped_ms, "the wall clock jumped: events may be too new, or look late");
         }

@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
+#![allow(clippy::float_cmp, reason = "metrics count in whole numbers")]
 #![allow(dead_code, reason = "parts of the other tests are used in part")]
 
 #[path = "../oracle/mod.rs"]

@@ -141,17 +141,7 @@ impl Week {
                 pace(TOO_LONG, 2, |_| {});
                 self.daemon().signal(Signal::CONT);
             }
-            M::PauseWhileAnotherTakesOver => {
-                let other = self.start();
-                other.await_partitions(2);
-                self.daemon().signal(Signal::STOP);
-                self.send();
-                other.await_partitions(4);
-                self.send();
-                self.daemon().signal(Signal::CONT);
-                self.daemon().await_partitions(2);
-                other.stop();
-            }
+            M::PauseWhileAnotherTakesOver => self.pause_while_another_takes_over(),
             M::BrokerRestart => {
                 self.kafka.kill();
                 pace(Duration::from_secs(1), 2, |_| {});
@@ -191,6 +181,18 @@ impl Week {
         }
         self.send();
         self.daemon().await_partitions(4);
+    }
+
+    fn pause_while_another_takes_over(&mut self) {
+        let other = self.start();
+        other.await_partitions(2);
+        self.daemon().signal(Signal::STOP);
+        self.send();
+        other.await_partitions(4);
+        self.send();
+        self.daemon().signal(Signal::CONT);
+        self.daemon().await_partitions(2);
+        other.stop();
     }
 
     /// A member of another group, which nothing happens to, counts each record once.

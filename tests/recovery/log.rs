@@ -30,6 +30,8 @@ struct Cluster {
     parts: Vec<Vec<Part>>,
     /// Whether it answers.
     away: bool,
+    /// Whether its topics have ids, as those of old brokers have not.
+    tells_ids: bool,
 }
 
 #[derive(Clone, Default)]
@@ -44,9 +46,9 @@ pub(crate) fn topic(number: usize) -> String {
 }
 
 impl SimLog {
-    pub(crate) fn new(topics: usize, partitions: usize) -> Self {
+    pub(crate) fn new(topics: usize, partitions: usize, tells_ids: bool) -> Self {
         let parts = vec![vec![Part::default(); partitions]; topics];
-        Self(Arc::new(Mutex::new(Cluster { generation: 0, parts, away: false })))
+        Self(Arc::new(Mutex::new(Cluster { generation: 0, parts, away: false, tells_ids })))
     }
 
     /// Appends a record, behind `markers` offsets that have none.
@@ -109,8 +111,9 @@ fn number(name: &str) -> usize {
 
 impl Log for SimLog {
     fn id(&self, _topic: &str) -> Result<LogId, LogError> {
-        let generation = self.answering()?.generation;
-        Ok(LogId { cluster: Some("cluster".into()), topic: Some(generation.to_string()) })
+        let cluster = self.answering()?;
+        let topic = cluster.tells_ids.then(|| cluster.generation.to_string());
+        Ok(LogId { cluster: Some("cluster".into()), topic })
     }
 
     fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), LogError> {

@@ -1,7 +1,12 @@
 //! Nothing lost, nothing counted twice, whatever happens to processes, disk and log: schedules of a
 //! simulated world, each drawn from a seed.
 
-#![allow(clippy::disallowed_methods, reason = "a test tells of its own time")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod disk;
 mod log;
@@ -33,13 +38,13 @@ fn every_schedule_ends_where_an_uninterrupted_run_would() {
     let work = || {
         let mut seen = Seen::default();
         while failed.load(Ordering::Relaxed) == u64::MAX {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= FIRST + schedules {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= FIRST + schedules {
                 break;
             }
-            match catch_unwind(AssertUnwindSafe(|| live(seed))) {
+            match catch_unwind(AssertUnwindSafe(|| live(number))) {
                 Ok(one) => seen = sum(seen, one),
-                Err(_) => drop(failed.fetch_min(seed, Ordering::Relaxed)),
+                Err(_) => drop(failed.fetch_min(number, Ordering::Relaxed)),
             }
         }
         let mut total = total.lock().unwrap();

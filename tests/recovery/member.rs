@@ -125,7 +125,9 @@ impl Member {
                 for gap in &restored.gaps {
                     completeness = Completeness::Broken(newest_ms);
                     let at = (0..self.topics).find(|t| topic(*t) == gap.topic).unwrap();
-                    lineages.iter_mut().for_each(|l| l.gaps.push((at, gap.from, gap.to)));
+                    for lineage in &mut lineages {
+                        lineage.gaps.push((at, gap.from, gap.to));
+                    }
                 }
                 went_on = Some(offsets);
                 (shard, histories.map(Arc::new), completeness, lineages)
@@ -147,7 +149,9 @@ impl Member {
             if next < first {
                 reading.skip_to(first);
                 holding.completeness = Completeness::Broken(holding.shard.newest_ms());
-                holding.lineages.iter_mut().for_each(|l| l.gaps.push((t, next, first)));
+                for lineage in &mut holding.lineages {
+                    lineage.gaps.push((t, next, first));
+                }
             }
         }
         let nexts: Vec<i64> = holding.readings.iter().map(Reading::next_offset).collect();

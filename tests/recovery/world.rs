@@ -52,6 +52,7 @@ struct World {
     committed: Vec<Option<Vec<i64>>>,
     faulty: bool,
     wiped: bool,
+    tells_ids: bool,
     seen: Seen,
 }
 
@@ -73,7 +74,9 @@ impl World {
         let (disk, stream) = (SimDisk::new(fork()), Stream::new(fork()));
         let topics = if random.random_ratio(1, 4) { 2 } else { 1 };
         let partitions = random.random_range(1..=2);
-        let log = SimLog::new(topics, partitions);
+        // Without ids only the last record tells logs apart, which then must be there.
+        let tells_ids = random.random_ratio(3, 4);
+        let log = SimLog::new(topics, partitions, tells_ids);
         let members = (0..random.random_range(1..=2)).map(|_| None).collect();
         Self {
             random,
@@ -92,6 +95,7 @@ impl World {
             committed: vec![None; partitions],
             faulty: false,
             wiped: false,
+            tells_ids,
             seen: Seen::default(),
         }
     }
@@ -111,7 +115,7 @@ impl World {
             930..940 => self.lose_power(),
             940..955 => self.change_temper(),
             955..965 => self.damage(),
-            965..975 => self.delete_prefix(partition),
+            965..975 if self.tells_ids => self.delete_prefix(partition),
             975..980 => self.recreate(),
             980..984 => self.wipe(),
             984..990 => self.change_model(),
@@ -129,7 +133,7 @@ impl World {
                 self.random.random_range(0..self.partitions),
             );
             let (time_ms, payload) = self.stream.next(at.1, self.partitions);
-            let markers = i64::from(self.random.random_ratio(1, 20));
+            let markers = i64::from(self.tells_ids && self.random.random_ratio(1, 20));
             self.log.append(at, markers, time_ms, &payload);
             let end = self.log.ends(at).1;
             let payload = payload.into();

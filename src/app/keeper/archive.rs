@@ -99,7 +99,7 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         } else {
             thread::scope(|scope| {
                 let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-                let ends = running.into_iter().map(|thread| thread.join());
+                let ends = running.into_iter().map(thread::ScopedJoinHandle::join);
                 ends.map(|end| end.unwrap_or_else(|_| Err("restoring a snapshot panicked".into())))
                     .collect::<Result<Vec<()>, String>>()
             })?;
