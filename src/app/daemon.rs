@@ -175,7 +175,7 @@ impl Daemon {
             let beat = self.pulse.beat(&self.owners, away);
             self.server.exposition().observe(self.views.current());
             self.witness.look(&beat.cuts);
-            self.shifts.look(self.views.current(), beat.is_caught_up());
+            self.shifts.look(self.views.current(), beat.is_live());
             // Who is told that all is read must find what was read.
             self.account.tell(beat.clone());
             self.judge(&beat);

@@ -42,6 +42,8 @@ pub(super) struct Beat {
     pub cuts: Vec<Cut>,
     /// Partitions that have yet to be read to their ends once.
     pub restoring: usize,
+    /// Whether all partitions of the topics are owned.
+    pub whole: bool,
 }
 
 struct Metrics {
@@ -91,7 +93,8 @@ impl Pulse {
         self.restored.extend(cuts.iter().filter(|cut| cut.caught_up).map(|cut| cut.partition));
         let restoring = cuts.len() - self.restored.len();
         self.metrics.shards_restoring.set(i64::try_from(restoring).unwrap_or(i64::MAX));
-        Beat { cuts, restoring }
+        let whole = owners.own_all(cuts.len());
+        Beat { cuts, restoring, whole }
     }
 
     /// Draws the last picture, of shards that have been drained.
@@ -139,10 +142,11 @@ fn deadline() -> Instant {
 }
 
 impl Beat {
-    /// Whether all that is owned was read to its end once.
+    /// Whether all partitions are owned and were read to their ends once: what a part of the
+    /// audience does is no news of the whole.
     #[must_use]
-    pub(super) fn is_caught_up(&self) -> bool {
-        self.restoring == 0 && !self.cuts.is_empty()
+    pub(super) fn is_live(&self) -> bool {
+        self.restoring == 0 && self.whole
     }
 
     /// The watermark that holds the others back, ms since the Unix epoch.
@@ -158,8 +162,12 @@ impl Beat {
     /// What all shards hold, and what limits took of them.
     #[must_use]
     pub(super) fn usage(&self) -> Usage {
-        self.cuts.iter().fold(Usage::default(), |sum, cut| sum + cut.usage)
+        usage(&self.cuts)
     }
+}
+
+fn usage(cuts: &[Cut]) -> Usage {
+    cuts.iter().fold(Usage::default(), |sum, cut| sum + cut.usage)
 }
 
 impl Metrics {
@@ -224,7 +232,7 @@ impl Metrics {
         // A shard that was revoked takes its count along.
         let unmatched: u64 = cuts.iter().map(|cut| cut.unmatched_refunds).sum();
         self.unmatched_refunds.inc_by(unmatched.saturating_sub(self.unmatched_refunds.get()));
-        let usage = Beat { cuts: cuts.to_vec(), restoring: 0 }.usage();
+        let usage = usage(cuts);
         for (name, store) in stores(&usage) {
             self.state_entries.with_label_values(&[name]).set(store.len as f64);
             self.state_bytes.with_label_values(&[name]).set(store.bytes as f64);

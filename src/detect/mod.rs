@@ -2,7 +2,7 @@
 //! within the window before it.
 //!
 //! Invariant: time is the view's; nothing is announced twice, over restarts from a state kept with
-//! what was announced, and nothing of a view that is not complete and caught up.
+//! what was announced, and nothing of a view that is not caught up.
 //!
 //! Leader, top, label and proof are compared with what was last *announced*: what changed while
 //! nobody looked is announced once, by the first view that is caught up, and what changed and
@@ -64,10 +64,9 @@ impl Detector {
         &self.state
     }
 
-    /// What has shifted, in order of segment. `is_caught_up` says that the log was read to its
-    /// end; a view that is not, or not complete, only moves the window.
-    pub fn observe(&mut self, view: &View, is_caught_up: bool) -> Vec<Shift> {
-        let is_live = is_caught_up && view.complete;
+    /// What has shifted, in order of segment. `is_live` says that the log was read to its end, all
+    /// of its partitions; a view that is not only moves the window.
+    pub fn observe(&mut self, view: &View, is_live: bool) -> Vec<Shift> {
         let is_known_past = self.state.as_of_ms == 0 || view.as_of_ms < self.state.as_of_ms;
         if view.as_of_ms <= 0 || !is_live && is_known_past {
             return Vec::new();

@@ -255,8 +255,6 @@ fn a_start_without_a_state_tells_nothing() {
         assert_eq!(fresh.observe(view, false), []);
     }
     assert_eq!(fresh.observe(last, true), []);
-    let incomplete = View { complete: false, ..last.clone() };
-    assert_eq!(detector(DetectorState::default()).observe(&incomplete, true), []);
 }
 
 /// A view of someone called `a` and someone called `b`, by hours from the start.

@@ -162,6 +162,12 @@ impl Owners {
         cuts
     }
 
+    /// Whether `count` partitions are all that the topics have.
+    #[must_use]
+    pub fn own_all(&self, count: usize) -> bool {
+        count > 0 && count >= self.shared.partitions.load(Ordering::Relaxed)
+    }
+
     /// Which thread does not answer, and why, if one does not.
     #[must_use]
     pub fn stalled(&self) -> Option<String> {

@@ -40,7 +40,7 @@ pub(super) struct Shifts {
 /// A picture, and whether it shows all of the log.
 struct Look {
     view: Arc<View>,
-    is_caught_up: bool,
+    is_live: bool,
 }
 
 impl Shifts {
@@ -81,8 +81,8 @@ impl Shifts {
     }
 
     /// Hands a picture over, if the last one was looked at.
-    pub(super) fn look(&self, view: Arc<View>, is_caught_up: bool) {
-        match self.looks.try_send(Look { view, is_caught_up }) {
+    pub(super) fn look(&self, view: Arc<View>, is_live: bool) {
+        match self.looks.try_send(Look { view, is_live }) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 tracing::debug!("a view came before the last was compared");
@@ -123,8 +123,8 @@ struct Watch {
 
 impl Watch {
     fn run(mut self, looked: &Receiver<Look>) {
-        while let Ok(Look { view, is_caught_up }) = looked.recv() {
-            let has_news = self.compare(&view, is_caught_up);
+        while let Ok(Look { view, is_live }) = looked.recv() {
+            let has_news = self.compare(&view, is_live);
             if has_news || self.is_due() {
                 self.save();
             }
@@ -138,8 +138,8 @@ impl Watch {
     }
 
     /// Announces what has shifted; whether anything has.
-    fn compare(&mut self, view: &View, is_caught_up: bool) -> bool {
-        let mut shifts = self.detector.observe(view, is_caught_up);
+    fn compare(&mut self, view: &View, is_live: bool) -> bool {
+        let mut shifts = self.detector.observe(view, is_live);
         shifts.retain(|shift| !self.log.contains(shift.id));
         self.metrics.observe(view, &shifts);
         for shift in &shifts {
