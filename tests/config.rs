@@ -31,7 +31,8 @@ const WRONG_FILES: &[(&str, &str)] = &[
     ),
     (
         "ingest:\n  dedup: 1h\n",
-        "sillage.yaml:2: ingest.dedup: there is no such key, allowed are dedup_ids, dedup_window, idle_timeout, threads",
+        "sillage.yaml:2: ingest.dedup: there is no such key, allowed are dedup_ids, \
+         dedup_window, idle_timeout, stall_timeout, threads",
     ),
     (
         "notify:\n  email: {to: x}\n",
@@ -127,6 +128,14 @@ const WRONG_FILES: &[(&str, &str)] = &[
     (
         "state:\n  memory_limit: 1MiB\n",
         "sillage.yaml:2: state.memory_limit: 1MiB is not allowed, it must be 16MiB or more",
+    ),
+    (
+        "snapshot:\n  keep: 0\n",
+        "sillage.yaml:2: snapshot.keep: 0 is not allowed, it must be from 1 to 100",
+    ),
+    (
+        "kafka:\n  on_gap: skip\n",
+        "sillage.yaml:2: kafka.on_gap: skip is not allowed, it must be one of resume, stop",
     ),
     (
         "snapshot:\n  interval: 1ms\n",
