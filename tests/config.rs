@@ -134,10 +134,6 @@ const WRONG_FILES: &[(&str, &str)] = &[
         "sillage.yaml:2: snapshot.keep: 0 is not allowed, it must be from 1 to 100",
     ),
     (
-        "kafka:\n  on_gap: skip\n",
-        "sillage.yaml:2: kafka.on_gap: skip is not allowed, it must be one of resume, stop",
-    ),
-    (
         "snapshot:\n  interval: 1ms\n",
         "sillage.yaml:2: snapshot.interval: 1ms is not allowed, it must be 1s or more",
     ),
