@@ -62,7 +62,7 @@ fn every_schedule_ends_where_an_uninterrupted_run_would() {
     // A world in which nothing happens proves nothing.
     let least = schedules / 10;
     assert!(seen.written > least && seen.restored > least && seen.rebuilt > least, "{seen:?}");
-    assert!(seen.gaps > least / 100 && seen.fenced_writes > least / 100, "{seen:?}");
+    assert!(seen.gaps > least / 100 && seen.zombie_writes > least / 100, "{seen:?}");
 }
 
 #[test]
@@ -79,6 +79,6 @@ fn sum(a: Seen, b: Seen) -> Seen {
         restored: a.restored + b.restored,
         rebuilt: a.rebuilt + b.rebuilt,
         gaps: a.gaps + b.gaps,
-        fenced_writes: a.fenced_writes + b.fenced_writes,
+        zombie_writes: a.zombie_writes + b.zombie_writes,
     }
 }

@@ -106,7 +106,7 @@ impl Member {
             .collect();
         let read: Vec<i64> = readings.iter().map(Reading::next_offset).collect();
         let origin = self.archive.origin(number);
-        let keeping = Keeping::new(origin, found.logs, read, Duration::from_mins(1));
+        let keeping = Keeping::new((origin, found.taken), found.logs, read, Duration::from_mins(1));
         let mut went_on = None;
         let (shard, histories, completeness, lineages) = match found.restored {
             None => {

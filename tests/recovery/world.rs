@@ -26,7 +26,7 @@ pub(crate) struct Seen {
     pub(crate) restored: u64,
     pub(crate) rebuilt: u64,
     pub(crate) gaps: u64,
-    pub(crate) fenced_writes: u64,
+    pub(crate) zombie_writes: u64,
 }
 
 /// Offsets at which a state was taken, and the generation of the topics.
@@ -200,8 +200,9 @@ impl World {
             self.write(member);
         }
         let running = self.members[member].as_mut().unwrap();
-        running.archive.give_up(i32::try_from(partition).unwrap());
-        running.holdings.remove(&partition);
+        if let Some(holding) = running.holdings.remove(&partition) {
+            running.archive.give_up(i32::try_from(partition).unwrap(), holding.keeping.taken());
+        }
     }
 
     /// A member is silent for too long: the group goes on without it.
@@ -231,7 +232,7 @@ impl World {
         while let Some(picture) = zombie.queue.pop_front() {
             // The group refuses what it commits.
             zombie.archive.write(&picture, |_, _| {});
-            self.seen.fenced_writes += 1;
+            self.seen.zombie_writes += 1;
         }
         if self.random.random_ratio(1, 2) {
             self.zombies.push(zombie);

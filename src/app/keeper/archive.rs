@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -24,6 +24,8 @@ use crate::snapshot::{
 
 /// What is known of the log of a partition that is about to be read, and where to go on from.
 pub struct Recovered {
+    /// Which taking over of this process it is: a partition can go and come back.
+    pub taken: u64,
     /// Of each topic, in the configured order.
     pub logs: Vec<LogId>,
     pub restored: Option<Restored<(Shard, Option<Histories>)>>,
@@ -31,6 +33,8 @@ pub struct Recovered {
 
 /// A state to be written.
 pub struct Picture {
+    /// The taking over that it is of.
+    pub taken: u64,
     pub header: Header,
     pub frozen: Frozen,
     pub histories: Option<Arc<Histories>>,
@@ -52,12 +56,20 @@ pub struct Settings {
     pub on_other_log: OnOtherLog,
 }
 
+/// A partition that is owned.
+struct Held<D> {
+    taken: u64,
+    tenure: Arc<Mutex<Tenure<D>>>,
+}
+
 /// Snapshots on `D` of what is read from `L`.
 pub struct Archive<D, L> {
     pub(super) settings: Settings,
     store: Store<D>,
     pub(super) log: L,
-    tenures: Mutex<BTreeMap<i32, Arc<Mutex<Tenure<D>>>>>,
+    tenures: Mutex<BTreeMap<i32, Held<D>>>,
+    /// Takings over so far.
+    taken: AtomicU64,
     recovered: Mutex<BTreeMap<i32, Recovered>>,
     metrics: Metrics,
 }
@@ -69,6 +81,7 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
             store: Store::new(disk, settings.dir.clone(), settings.keep),
             log,
             tenures: Mutex::default(),
+            taken: AtomicU64::new(0),
             recovered: Mutex::default(),
             metrics,
             settings,
@@ -131,8 +144,11 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         } else {
             tracing::info!(partition, "no snapshot: reading from the beginning");
         }
-        lock(&self.tenures).insert(partition, Arc::new(Mutex::new(opened.tenure)));
-        lock(&self.recovered).insert(partition, Recovered { logs, restored: opened.restored });
+        let taken = self.taken.fetch_add(1, Ordering::Relaxed);
+        let tenure = Arc::new(Mutex::new(opened.tenure));
+        lock(&self.tenures).insert(partition, Held { taken, tenure });
+        let recovered = Recovered { taken, logs, restored: opened.restored };
+        lock(&self.recovered).insert(partition, recovered);
         Ok(())
     }
 
@@ -166,7 +182,10 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         let header = &picture.header;
         let partition = header.origin.partition;
         // Given up meanwhile: what it covers is for the new owner to say.
-        let Some(tenure) = lock(&self.tenures).get(&partition).cloned() else { return };
+        let held = |held: &&Held<D>| held.taken == picture.taken;
+        let tenure =
+            lock(&self.tenures).get(&partition).filter(held).map(|h| Arc::clone(&h.tenure));
+        let Some(tenure) = tenure else { return };
         let began = clock::instant();
         let histories = picture.histories.as_deref();
         let saved = lock(&tenure).save(header, |out| encode(&picture.frozen, histories, out));
@@ -187,11 +206,13 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         }
     }
 
-    /// Gives a partition up without a word: somebody else owns it.
-    pub fn give_up(&self, partition: i32) {
-        lock(&self.recovered).remove(&partition);
-        lock(&self.tenures).remove(&partition);
-        self.metrics.forget(&self.settings.topics, partition);
+    /// Gives a partition up without a word, unless it was taken over again since.
+    pub fn give_up(&self, partition: i32, taken: u64) {
+        let mut tenures = lock(&self.tenures);
+        if tenures.get(&partition).is_some_and(|held| held.taken == taken) {
+            tenures.remove(&partition);
+            self.metrics.forget(&self.settings.topics, partition);
+        }
     }
 }
 

@@ -139,7 +139,7 @@ impl Keeper {
                 }
             });
             if last {
-                self.give_up(picture.header.origin.partition);
+                self.give_up(picture.header.origin.partition, picture.taken);
             }
             drop(done);
             self.0.under_way.fetch_sub(1, Ordering::Relaxed);

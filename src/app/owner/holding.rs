@@ -168,7 +168,7 @@ impl Holding {
     /// Leaves the snapshots of the partition to whoever owns it now.
     pub(super) fn give_up(&self) {
         if let Some(kept) = &self.kept {
-            kept.keeper.give_up(self.partition);
+            kept.keeper.give_up(self.partition, kept.keeping.taken());
         }
     }
 

@@ -15,6 +15,8 @@ use crate::snapshot::{Header, LogId, Origin};
 
 /// The side of a shard that has to do with snapshots.
 pub struct Keeping {
+    /// Which taking over of the partition it is.
+    taken: u64,
     origin: Origin,
     logs: Vec<LogId>,
     interval: Duration,
@@ -36,13 +38,25 @@ pub enum Completeness {
 }
 
 impl Keeping {
-    /// Of a shard that was read up to the offsets `read` of its topics, which lie in `logs`.
+    /// Of a shard that was taken over as `taken` and read up to the offsets `read` of its topics,
+    /// which lie in `logs`.
     #[must_use]
-    pub fn new(origin: Origin, logs: Vec<LogId>, read: Vec<i64>, interval: Duration) -> Self {
+    pub fn new(
+        (origin, taken): (Origin, u64),
+        logs: Vec<LogId>,
+        read: Vec<i64>,
+        interval: Duration,
+    ) -> Self {
         // Partitions that are assigned together are not all due at once.
         let share = f64::from(origin.partition.rem_euclid(8) + 1) / 8.0;
         let due = clock::instant() + interval.mul_f64(share);
-        Self { origin, logs, interval, due, saved: read, failed: Arc::default() }
+        Self { taken, origin, logs, interval, due, saved: read, failed: Arc::default() }
+    }
+
+    /// Which taking over of the partition it is.
+    #[must_use]
+    pub const fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Whether it is time for another snapshot.
@@ -71,7 +85,7 @@ impl Keeping {
         let incomplete_until_ms = completeness.until_ms();
         let header = Header { origin: self.origin.clone(), covered, incomplete_until_ms };
         let failed = Arc::clone(&self.failed);
-        Some(Picture { header, frozen: shard.freeze(), histories, failed })
+        Some(Picture { taken: self.taken, header, frozen: shard.freeze(), histories, failed })
     }
 }
 

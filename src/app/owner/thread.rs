@@ -148,8 +148,8 @@ impl Owner {
         let place = |topic: &str| shared.topics.iter().position(|t| t == topic);
         topics.sort_by_key(|assigned| place(&assigned.topic));
         let recovered = shared.keeper.as_ref().and_then(|keeper| keeper.take(partition));
-        let (logs, restored) =
-            recovered.map_or((Vec::new(), None), |found| (found.logs, found.restored));
+        let (taken, logs, restored) = recovered
+            .map_or((0, Vec::new(), None), |found| (found.taken, found.logs, found.restored));
         let covered = |at: usize| restored.as_ref()?.header.covered.get(at);
         let sources: Vec<Source> = topics
             .into_iter()
@@ -165,7 +165,7 @@ impl Owner {
             let origin = keeper.origin(partition);
             Kept {
                 keeper: keeper.clone(),
-                keeping: Keeping::new(origin, logs, read, keeper.interval()),
+                keeping: Keeping::new((origin, taken), logs, read, keeper.interval()),
             }
         });
         let beginning = self.begin(partition, restored, kept);

@@ -1,7 +1,7 @@
 //! Batches of records from one partition's own queue, at half of what polling costs a record.
 //!
-//! The only unsafe code of the crate. Invariant: a queue and what was fetched from it keep the
-//! consumer alive, so that librdkafka's pointers never outlive it.
+//! Invariant: a queue and what was fetched from it keep the consumer alive, so that librdkafka's
+//! pointers never outlive it.
 #![allow(unsafe_code, reason = "rd_kafka_consume_batch_queue has no safe wrapper in rdkafka")]
 
 use std::any::Any;
