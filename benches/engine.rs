@@ -6,26 +6,21 @@
 
 #![allow(clippy::print_stdout, clippy::indexing_slicing, reason = "a benchmark")]
 
-use std::collections::BTreeMap;
+mod load;
+
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-use sillage::campaign::{Load, LoadEvent};
-use sillage::engine::{Limits, Outcome, Shard};
-use sillage::ingest::format::{Decoder, Record};
-use sillage::model::{Batch, Params, Secret};
+use sillage::campaign::Load;
+use sillage::engine::{Outcome, Shard};
+use sillage::model::{Batch, Params};
+
+use load::{CHUNK, limits, thread_time};
 
 /// As in the binary: where the state lies decides what a cache miss costs.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const ROUNDS: usize = 3;
-
-/// Events decoded before they are applied: what a Kafka batch gives.
-const BATCH: usize = 512;
-
-/// Events generated before any of them is timed.
-const CHUNK: usize = 100_000;
 
 fn main() {
     let wanted = std::env::args().nth(1).filter(|arg| !arg.starts_with('-'));
@@ -86,33 +81,9 @@ fn run(name: &str, load: &Load) {
 
 /// Feeds the load and gives the CPU time that applying it took.
 fn feed(shard: &mut Shard, load: &Load) -> Duration {
-    let decoder = Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new());
-    let mut events = load.clone().generate();
     let mut spent = Duration::ZERO;
-    loop {
-        let chunk: Vec<LoadEvent> = events.by_ref().take(CHUNK).collect();
-        if chunk.is_empty() {
-            return spent;
-        }
-        let (mut text, mut ends) = (Vec::new(), Vec::new());
-        for event in &chunk {
-            event.write_json(load.ids, &mut text);
-            ends.push((text.len(), event.time_ms));
-        }
-        let mut from = 0;
-        let mut batches = Vec::new();
-        for ends in ends.chunks(BATCH) {
-            let mut batch = Batch::with_capacity(BATCH);
-            for (end, log_time_ms) in ends {
-                let payload = Some(&text[from..*end]);
-                let record = Record { payload, key: None, log_time_ms: *log_time_ms };
-                assert!(decoder.decode(&record, &mut batch).is_ok(), "a load is well formed");
-                from = *end;
-            }
-            batches.push(batch);
-        }
-        spent += apply(shard, &batches);
-    }
+    load::feed(load, |batches| spent += apply(shard, batches));
+    spent
 }
 
 fn apply(shard: &mut Shard, batches: &[Batch<'_>]) -> Duration {
@@ -124,13 +95,4 @@ fn apply(shard: &mut Shard, batches: &[Batch<'_>]) -> Duration {
     let spent = thread_time().saturating_sub(start);
     assert!(outcomes.iter().all(|o| *o == Outcome::Scored), "every event of a load is scored");
     spent
-}
-
-fn limits() -> Limits {
-    Limits { memory_bytes: 16 << 30, dedup_window_ms: 3_600_000, dedup_ids: 2_000_000 }
-}
-
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
