@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use dashmap::DashMap;
 use foldhash::fast::FixedState;
 
-use super::directory::{Directory, Watching};
+use super::directory::{Directory, Listing, Watching};
 use super::merge::{Merged, Moment, add_segment};
 use super::part::Part;
 use super::score::{Candidate, Setting, order};
@@ -119,6 +119,8 @@ impl ScoreBook {
         let mut partitions: Vec<i32> = self.parts.iter().map(|part| *part.key()).collect();
         partitions.sort_unstable();
         let mut sum = Sum::default();
+        // Growing would copy all of it, and touch fresh memory, view after view.
+        sum.slots.reserve_exact(self.directory().listings.len());
         for partition in partitions {
             let Some(part) = self.parts.get(&partition) else { continue };
             let factor = moment.factor(part.landmark_ms);
@@ -144,6 +146,10 @@ impl ScoreBook {
 
 /// The standings of each segment, in no particular order.
 fn rank(directory: &mut Directory, sum: &Sum, params: &Params) -> Vec<SegmentStandings> {
+    let mut listed = vec![0; directory.segments.len()];
+    for (listing, _) in directory.listings.iter().zip(&sum.slots).filter(|(l, s)| is_listed(l, s)) {
+        listed[listing.segment as usize] += 1;
+    }
     let mut segments = Vec::with_capacity(directory.segments.len());
     let mut settings = Vec::with_capacity(directory.segments.len());
     for (n, segment) in directory.segments.iter().enumerate() {
@@ -157,11 +163,11 @@ fn rank(directory: &mut Directory, sum: &Sum, params: &Params) -> Vec<SegmentSta
             conversions,
             organic_conversions: sums.organic_conversions,
             organic_value: sums.organic_value,
-            influencers: Vec::new(),
+            influencers: Vec::with_capacity(listed[n]),
         });
     }
     for (listing, sums) in directory.listings.iter_mut().zip(&sum.slots) {
-        if listing.shards == 0 || sums.is_negligible() {
+        if !is_listed(listing, sums) {
             listing.sides = None;
             continue;
         }
@@ -179,6 +185,10 @@ fn rank(directory: &mut Directory, sum: &Sum, params: &Params) -> Vec<SegmentSta
         segments[segment].influencers.push(standing);
     }
     segments
+}
+
+fn is_listed(listing: &Listing, sums: &Merged) -> bool {
+    listing.shards > 0 && !sums.is_negligible()
 }
 
 /// The value of a number, which starts at its default.

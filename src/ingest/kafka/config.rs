@@ -84,7 +84,7 @@ impl Default for Config {
             erase_topic: None,
             group: "sillage".into(),
             instance_id: None,
-            prefetch: ByteSize(256 << 20),
+            prefetch: ByteSize(32 << 20),
             on_gap: OnGap::default(),
             on_other_log: OnOtherLog::default(),
             properties: BTreeMap::new(),
