@@ -109,11 +109,10 @@ impl Holding {
     /// Takes up to a batch further; false if there was nothing to do.
     pub(super) fn step(&mut self, work: &mut Work) -> Result<bool, Error> {
         work.begin();
+        let most = if self.copying > 0 { COPYING.1 } else { BATCH };
         let moved = match &mut self.feed {
             Feed::One(source) => {
-                let small = self.copying > 0;
-                self.copying = self.copying.saturating_sub(1);
-                let messages = source.fetch(if small { COPYING.1 } else { BATCH });
+                let messages = source.fetch(most);
                 if messages.is_empty() {
                     return Ok(false);
                 }
@@ -122,12 +121,13 @@ impl Holding {
                 work.flush(std::iter::once(&mut **source));
                 true
             }
-            Feed::Several(merging) => merging.step(&mut self.shard, work)?,
+            Feed::Several(merging) => merging.step(&mut self.shard, work, most)?,
         };
         if std::mem::take(&mut work.skipped) {
             self.completeness = Completeness::Broken(self.shard.newest_ms());
         }
         if moved {
+            self.copying = self.copying.saturating_sub(1);
             self.completeness.follow(self.shard.newest_ms(), self.horizon_ms);
             self.moved_at = clock::instant();
             self.fetched_since.get_or_insert(self.moved_at);
