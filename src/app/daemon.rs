@@ -104,7 +104,7 @@ impl Daemon {
         };
         let committer = Committer::default();
         let kept = keeper::Metrics::register(&registry)?;
-        let keeper = keeper(config, secret, committer.clone(), kept)?;
+        let keeper = keeper(config, secret, &committer, kept)?;
         let owners = Owners::start(owner_settings(config, keeper.clone()), &links)?;
         let owners = Arc::new(owners);
         let assignments: Arc<dyn kafka::Assignments> = Arc::clone(&owners) as _;
@@ -191,7 +191,7 @@ impl Daemon {
         let mut late = Vec::new();
         // Before the group hears of it, so that whoever takes over finds what is kept.
         if self.keeper.is_some_and(|keeper| !keeper.finish(ending.by(ending::KEPT))) {
-            late.push("the thread that writes snapshots");
+            late.push("a thread that writes snapshots");
         }
         if let Err(error) = self.consumer.close(ending.within(ending::GROUP_LEFT)) {
             tracing::error!("{:#}", anyhow::Error::from(error));
@@ -238,7 +238,7 @@ impl Daemon {
             bail!("the thread that computes lift panicked");
         }
         if self.keeper.as_ref().is_some_and(|keeper| !keeper.is_alive()) {
-            bail!("the thread that writes snapshots panicked");
+            bail!("a thread that writes snapshots panicked");
         }
         if !self.shifts.is_alive() {
             bail!("the thread that watches for shifts ended by itself");
@@ -306,7 +306,7 @@ fn decoder(config: &Config, secret: Secret) -> Decoder {
 fn keeper(
     config: &Config,
     secret: Secret,
-    committer: Committer,
+    committer: &Committer,
     metrics: keeper::Metrics,
 ) -> anyhow::Result<Option<Keeper>> {
     let Some(dir) = config.snapshot.dir.clone() else {

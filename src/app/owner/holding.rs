@@ -33,6 +33,10 @@ const COPYING: (u32, usize) = (128, 32);
 /// Entries of actors whose histories are extracted after a batch: a part of a batch's time.
 const EXTRACTED: usize = 2000;
 
+/// The same while a picture is due, which waits for the end of it: while buckets close faster than
+/// they are extracted there would be none. Still within the time between two looks at commands.
+const EXTRACTED_WHEN_DUE: usize = 20_000;
+
 pub(super) struct Holding {
     pub(super) partition: i32,
     shard: Shard,
@@ -137,7 +141,8 @@ impl Holding {
 
     /// Takes the extraction of histories a step further; false if there was nothing to do.
     pub(super) fn extract(&mut self, desk: &Desk) -> bool {
-        let unfinished = self.shard.extract(EXTRACTED);
+        let most = if self.is_picture_due() { EXTRACTED_WHEN_DUE } else { EXTRACTED };
+        let unfinished = self.shard.extract(most);
         if let Some(histories) = self.shard.take_histories() {
             desk.put(self.partition, histories);
         }
@@ -146,14 +151,16 @@ impl Holding {
 
     /// Hands the state over to be kept when it is time; not while histories are on their way out.
     pub(super) fn keep(&mut self, desk: &Desk) {
-        let due =
-            self.kept.as_ref().is_some_and(|kept| kept.keeping.is_due() && kept.keeper.is_free());
-        if due
+        if self.is_picture_due()
             && !self.shard.is_extracting()
             && let Some((keeper, picture)) = self.picture(desk)
         {
             keeper.save(picture);
         }
+    }
+
+    fn is_picture_due(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.keeping.is_due() && kept.keeper.is_free())
     }
 
     /// Hands the state over for the last time; `done` is dropped when it is durable.
