@@ -19,12 +19,11 @@ use sillage::snapshot::{decode, encode};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Events decoded before they are applied, as the owner of a shard takes them.
+/// Events decoded before they are applied at most, at least, and for how long they may take until
+/// they become more or fewer: as the owner of a shard takes them.
 const BATCH: usize = 1000;
-
-/// The first events after a picture, and how many of them it takes at a time.
-const COPYING: usize = 4096;
-const SMALL_BATCH: usize = 32;
+const BATCH_MIN: usize = 32;
+const BATCH_TIME: std::ops::Range<Duration> = Duration::from_millis(2)..Duration::from_millis(5);
 
 /// Events generated before any of them is timed.
 const CHUNK: usize = 100_000;
@@ -67,11 +66,11 @@ fn run(load: Load, hurry: i64) {
     let mut shard = Shard::new(&Params::default(), &limits());
     let before = usize::try_from(load.events).unwrap_or_default() - 2 * TIMED;
     let mut feed = Feed::new(load, hurry);
-    feed.apply(&mut shard, before, BATCH);
-    let without = feed.apply(&mut shard, TIMED, BATCH);
+    feed.apply(&mut shard, before);
+    let without = feed.apply(&mut shard, TIMED);
     let (frozen, freezing) = timed(|| shard.freeze());
-    let first = feed.apply(&mut shard, COPYING, SMALL_BATCH);
-    let rest = feed.apply(&mut shard, TIMED - COPYING, BATCH);
+    feed.batch = BATCH_MIN;
+    let with = feed.apply(&mut shard, TIMED);
 
     let mut body = Vec::new();
     let ((), encoding) = timed(|| encode(&frozen, None, &mut body));
@@ -83,20 +82,16 @@ fn run(load: Load, hurry: i64) {
     println!("  entries, of actors   {:>10}, {}", usage.entries.len, usage.actors.len);
     println!("  waiting              {:>10}", usage.waiting.len);
     println!("  freeze               {:>10.2} ms", freezing.as_secs_f64() * 1e3);
-    let with = first.total + rest.total;
-    for (when, total) in [("without", without.total), ("with", with)] {
+    for (when, spent) in [("without", without), ("with", with)] {
         println!(
-            "  {when:<8} a picture   {:>10.0} ns/event",
-            total.as_nanos() as f64 / TIMED as f64
+            "  {when:<8} a picture   {:>10.0} ns/event, worst batch {:.2} ms, {} of {} over {} ms",
+            spent.total.as_nanos() as f64 / TIMED as f64,
+            spent.worst.as_secs_f64() * 1e3,
+            spent.long,
+            spent.batches,
+            BATCH_TIME.end.as_millis(),
         );
     }
-    println!(
-        "  worst batch of {BATCH}  {:>10.2} ms, the first {COPYING} events after a picture in \
-         {SMALL_BATCH}s {:.2} ms, then in {BATCH}s {:.2} ms",
-        without.worst.as_secs_f64() * 1e3,
-        first.worst.as_secs_f64() * 1e3,
-        rest.worst.as_secs_f64() * 1e3
-    );
     println!("  encode               {:>10.2} s", encoding.as_secs_f64());
     println!("  decode               {:>10.2} s", decoding.as_secs_f64());
     println!("  bytes an entry       {:>10.2}", body.len() as f64 / usage.entries.len as f64);
@@ -106,6 +101,8 @@ fn run(load: Load, hurry: i64) {
 struct Feed {
     load: Load,
     hurry: i64,
+    /// Events of the next batch at most.
+    batch: usize,
     events: LoadEvents,
     decoder: Decoder,
 }
@@ -115,15 +112,18 @@ struct Feed {
 struct Spent {
     total: Duration,
     worst: Duration,
+    batches: usize,
+    /// Of them those that took longer than they should.
+    long: usize,
 }
 
 impl Feed {
     fn new(load: Load, hurry: i64) -> Self {
         let decoder = Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new());
-        Self { events: load.clone().generate(), load, hurry, decoder }
+        Self { events: load.clone().generate(), load, hurry, batch: BATCH, decoder }
     }
 
-    fn apply(&mut self, shard: &mut Shard, events: usize, batch: usize) -> Spent {
+    fn apply(&mut self, shard: &mut Shard, events: usize) -> Spent {
         let mut spent = Spent::default();
         let mut left = events;
         while left > 0 {
@@ -134,27 +134,24 @@ impl Feed {
                 event.time_ms = start_ms + (event.time_ms - start_ms) / self.hurry;
             }
             left -= chunk.len();
-            self.apply_chunk(shard, &chunk, batch, &mut spent);
+            self.apply_chunk(shard, &chunk, &mut spent);
         }
         spent
     }
 
-    fn apply_chunk(
-        &self,
-        shard: &mut Shard,
-        chunk: &[LoadEvent],
-        batch_len: usize,
-        spent: &mut Spent,
-    ) {
+    fn apply_chunk(&mut self, shard: &mut Shard, chunk: &[LoadEvent], spent: &mut Spent) {
         let (mut text, mut ends) = (Vec::new(), Vec::new());
         for event in chunk {
             event.write_json(self.load.ids, &mut text);
             ends.push((text.len(), event.time_ms));
         }
         let mut from = 0;
-        let mut outcomes = Vec::with_capacity(batch_len);
-        for ends in ends.chunks(batch_len) {
-            let mut batch = Batch::with_capacity(batch_len);
+        let mut outcomes = Vec::with_capacity(BATCH);
+        let mut left = &ends[..];
+        while !left.is_empty() {
+            let (ends, later) = left.split_at(self.batch.min(left.len()));
+            left = later;
+            let mut batch = Batch::with_capacity(ends.len());
             for (end, log_time_ms) in ends {
                 let payload = Some(&text[from..*end]);
                 let record = Record { payload, key: None, log_time_ms: *log_time_ms };
@@ -165,6 +162,13 @@ impl Feed {
             outcomes.clear();
             spent.total += took;
             spent.worst = spent.worst.max(took);
+            spent.batches += 1;
+            spent.long += usize::from(took > BATCH_TIME.end);
+            if took < BATCH_TIME.start {
+                self.batch = (self.batch * 2).min(BATCH);
+            } else if took > BATCH_TIME.end {
+                self.batch = (self.batch / 2).max(BATCH_MIN);
+            }
             while shard.extract(usize::MAX) {}
             drop(shard.take_histories());
         }
