@@ -19,8 +19,11 @@ use sillage::snapshot::{decode, encode};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Events decoded before they are applied: what a Kafka batch gives.
-const BATCH: usize = 512;
+/// Events decoded before they are applied at most, at least, and for how long they may take until
+/// they become more or fewer: as the owner of a shard takes them.
+const BATCH: usize = 1000;
+const BATCH_MIN: usize = 32;
+const BATCH_TIME: std::ops::Range<Duration> = Duration::from_millis(2)..Duration::from_millis(5);
 
 /// Events generated before any of them is timed.
 const CHUNK: usize = 100_000;
@@ -30,15 +33,16 @@ const TIMED: usize = 400_000;
 
 fn main() {
     let wanted = std::env::args().nth(1).filter(|arg| !arg.starts_with('-'));
-    for (name, load) in scenarios() {
+    for (name, load, hurry) in scenarios() {
         if wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str())) {
             println!("{name}");
-            run(load);
+            run(load, hurry);
         }
     }
 }
 
-fn scenarios() -> Vec<(&'static str, Load)> {
+/// By name, and how many times faster than a load can be they go by.
+fn scenarios() -> Vec<(&'static str, Load, i64)> {
     let load = Load { ids: false, ..Load::default() };
     let few = Load { actors: 1_400_000, events: 9_000_000, ..load.clone() };
     let many = Load {
@@ -49,20 +53,23 @@ fn scenarios() -> Vec<(&'static str, Load)> {
         events: 9_000_000,
         ..load
     };
+    let sales = Load { ids: true, conversions: 500, days: 1, events: 3_000_000, ..Load::default() };
     vec![
-        ("about 3 entries an actor", few.clone()),
-        ("about 25 entries an actor", many),
-        ("about 3 entries an actor, ids", Load { ids: true, ..few }),
+        ("about 3 entries an actor", few.clone(), 1),
+        ("about 25 entries an actor", many, 1),
+        ("about 3 entries an actor, ids", Load { ids: true, ..few }, 1),
+        ("conversions that wait, 200 a second", sales, 12),
     ]
 }
 
-fn run(load: Load) {
+fn run(load: Load, hurry: i64) {
     let mut shard = Shard::new(&Params::default(), &limits());
     let before = usize::try_from(load.events).unwrap_or_default() - 2 * TIMED;
-    let mut feed = Feed::new(load);
+    let mut feed = Feed::new(load, hurry);
     feed.apply(&mut shard, before);
     let without = feed.apply(&mut shard, TIMED);
     let (frozen, freezing) = timed(|| shard.freeze());
+    feed.batch = BATCH_MIN;
     let with = feed.apply(&mut shard, TIMED);
 
     let mut body = Vec::new();
@@ -73,12 +80,16 @@ fn run(load: Load) {
     let Ok((restored, _)) = restored else { unreachable!("what was encoded can be decoded") };
     let usage = restored.usage();
     println!("  entries, of actors   {:>10}, {}", usage.entries.len, usage.actors.len);
+    println!("  waiting              {:>10}", usage.waiting.len);
     println!("  freeze               {:>10.2} ms", freezing.as_secs_f64() * 1e3);
     for (when, spent) in [("without", without), ("with", with)] {
         println!(
-            "  {when:<8} a picture   {:>10.0} ns/event, worst batch {:.2} ms",
+            "  {when:<8} a picture   {:>10.0} ns/event, worst batch {:.2} ms, {} of {} over {} ms",
             spent.total.as_nanos() as f64 / TIMED as f64,
-            spent.worst.as_secs_f64() * 1e3
+            spent.worst.as_secs_f64() * 1e3,
+            spent.long,
+            spent.batches,
+            BATCH_TIME.end.as_millis(),
         );
     }
     println!("  encode               {:>10.2} s", encoding.as_secs_f64());
@@ -89,6 +100,9 @@ fn run(load: Load) {
 /// A load on its way into a shard.
 struct Feed {
     load: Load,
+    hurry: i64,
+    /// Events of the next batch at most.
+    batch: usize,
     events: LoadEvents,
     decoder: Decoder,
 }
@@ -98,27 +112,34 @@ struct Feed {
 struct Spent {
     total: Duration,
     worst: Duration,
+    batches: usize,
+    /// Of them those that took longer than they should.
+    long: usize,
 }
 
 impl Feed {
-    fn new(load: Load) -> Self {
+    fn new(load: Load, hurry: i64) -> Self {
         let decoder = Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new());
-        Self { events: load.clone().generate(), load, decoder }
+        Self { events: load.clone().generate(), load, hurry, batch: BATCH, decoder }
     }
 
     fn apply(&mut self, shard: &mut Shard, events: usize) -> Spent {
         let mut spent = Spent::default();
         let mut left = events;
         while left > 0 {
-            let chunk: Vec<LoadEvent> = self.events.by_ref().take(left.min(CHUNK)).collect();
+            let mut chunk: Vec<LoadEvent> = self.events.by_ref().take(left.min(CHUNK)).collect();
             assert!(!chunk.is_empty(), "a load has as many events as it says");
+            let start_ms = self.load.start_ms;
+            for event in &mut chunk {
+                event.time_ms = start_ms + (event.time_ms - start_ms) / self.hurry;
+            }
             left -= chunk.len();
             self.apply_chunk(shard, &chunk, &mut spent);
         }
         spent
     }
 
-    fn apply_chunk(&self, shard: &mut Shard, chunk: &[LoadEvent], spent: &mut Spent) {
+    fn apply_chunk(&mut self, shard: &mut Shard, chunk: &[LoadEvent], spent: &mut Spent) {
         let (mut text, mut ends) = (Vec::new(), Vec::new());
         for event in chunk {
             event.write_json(self.load.ids, &mut text);
@@ -126,8 +147,11 @@ impl Feed {
         }
         let mut from = 0;
         let mut outcomes = Vec::with_capacity(BATCH);
-        for ends in ends.chunks(BATCH) {
-            let mut batch = Batch::with_capacity(BATCH);
+        let mut left = &ends[..];
+        while !left.is_empty() {
+            let (ends, later) = left.split_at(self.batch.min(left.len()));
+            left = later;
+            let mut batch = Batch::with_capacity(ends.len());
             for (end, log_time_ms) in ends {
                 let payload = Some(&text[from..*end]);
                 let record = Record { payload, key: None, log_time_ms: *log_time_ms };
@@ -138,6 +162,13 @@ impl Feed {
             outcomes.clear();
             spent.total += took;
             spent.worst = spent.worst.max(took);
+            spent.batches += 1;
+            spent.long += usize::from(took > BATCH_TIME.end);
+            if took < BATCH_TIME.start {
+                self.batch = (self.batch * 2).min(BATCH);
+            } else if took > BATCH_TIME.end {
+                self.batch = (self.batch / 2).max(BATCH_MIN);
+            }
             while shard.extract(usize::MAX) {}
             drop(shard.take_histories());
         }

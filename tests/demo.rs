@@ -32,6 +32,8 @@ impl Demo {
             .arg("demo")
             .args(arguments)
             .env("SILLAGE__SERVE__LISTEN", listen)
+            // What a user has who tries a demo beside his daemon.
+            .env("SILLAGE__SNAPSHOT__DIR", std::env::temp_dir().join("sillage-demo-snapshots"))
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

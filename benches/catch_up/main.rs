@@ -46,7 +46,7 @@ fn main() {
     println!("{:<40} {:>12} {:>14} {:>9}", "", "CPU-s per M", "events/s", "MB");
     for _ in 0..rounds {
         report("floor: fetched, not parsed", &rivals::measure("floor", &kafka.brokers(), events));
-        let mut sillage = Sillage::start(&kafka.brokers(), TOPIC, &[]);
+        let sillage = Sillage::start(&kafka.brokers(), TOPIC, &[]);
         report("sillage", &sillage.catch_up(events));
     }
     report("by hand", &rivals::measure("by-hand", &kafka.brokers(), events));

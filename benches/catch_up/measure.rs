@@ -1,7 +1,10 @@
 //! A daemon as its operator sees it: its counters over HTTP, its CPU time and memory from /proc.
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// What a process needed.
 pub(crate) struct Measured {
@@ -38,34 +41,68 @@ impl Sillage {
     }
 
     /// Waits until all events are counted.
-    pub(crate) fn catch_up(&mut self, events: u64) -> Measured {
-        let mut first: Option<(Instant, u64)> = None;
+    pub(crate) fn catch_up(&self, events: u64) -> Measured {
+        let (since, before) = self.await_events(1);
+        let (now, counted) = self.await_events(events);
+        Measured {
+            events,
+            cpu_seconds: cpu_seconds(self.process.id()),
+            events_per_second: per_second((since, before), (now, counted)),
+            peak_bytes: peak_bytes(self.process.id()),
+        }
+    }
+
+    /// Waits until so many events are counted; says when it saw that, and how many there were.
+    pub(crate) fn await_events(&self, events: u64) -> (Instant, u64) {
+        self.await_sum("sillage_events_total{", events)
+    }
+
+    /// Waits until samples add up to as much; says when it saw that, and to how much.
+    pub(crate) fn await_sum(&self, start: &str, least: u64) -> (Instant, u64) {
         let deadline = Instant::now() + Duration::from_mins(10);
         loop {
-            let counted =
-                self.metrics().map_or(0, |metrics| sum(&metrics, "sillage_events_total{"));
+            let found = self.metrics().map_or(0, |metrics| sum(&metrics, start));
             let now = Instant::now();
-            if counted > 0 && first.is_none() {
-                first = Some((now, counted));
+            if found >= least {
+                return (now, found);
             }
-            if counted >= events {
-                let (since, before) = first.unwrap_or((now, 0));
-                let seconds = (now - since).as_secs_f64().max(1e-9);
-                return Measured {
-                    events,
-                    cpu_seconds: cpu_seconds(self.process.id()),
-                    events_per_second: (counted - before) as f64 / seconds,
-                    peak_bytes: peak_bytes(self.process.id()),
-                };
-            }
-            assert!(now < deadline, "{counted} of {events} events after ten minutes");
-            std::thread::park_timeout(Duration::from_millis(100));
+            assert!(now < deadline, "{start}: {found} of {least} after ten minutes");
+            std::thread::park_timeout(Duration::from_millis(10));
         }
     }
 
     pub(crate) fn metrics(&self) -> Option<String> {
-        let url = format!("http://{}/metrics", self.address);
+        self.ask("/metrics")
+    }
+
+    /// The answer to a question, if it is a good one.
+    pub(crate) fn ask(&self, path: &str) -> Option<String> {
+        let url = format!("http://{}{path}", self.address);
         ureq::get(&url).call().ok()?.body_mut().read_to_string().ok()
+    }
+
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        cpu_seconds(self.process.id())
+    }
+
+    /// CPU time so far of the thread of that name, 0 if there is none.
+    pub(crate) fn cpu_seconds_of(&self, thread: &str) -> f64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id()));
+        let folders = tasks.expect("it must run").map(|task| task.expect("readable").path());
+        let named = |folder: &std::path::PathBuf| {
+            std::fs::read_to_string(folder.join("comm")).is_ok_and(|name| name.trim() == thread)
+        };
+        folders.filter(named).map(|folder| cpu_seconds_in(&folder)).sum()
+    }
+
+    /// Asks it to end, and does not wait for that.
+    pub(crate) fn terminate(&self) {
+        kill_process(Pid::from_child(&self.process), Signal::TERM).expect("it must run");
+    }
+
+    /// Waits for it to have ended well by itself.
+    pub(crate) fn await_end(mut self) {
+        assert!(self.process.wait().expect("a child").success(), "it must end well");
     }
 }
 
@@ -83,9 +120,18 @@ pub(crate) fn sum(metrics: &str, start: &str) -> u64 {
     metrics.lines().filter(|line| line.starts_with(start)).filter_map(value).sum::<f64>() as u64
 }
 
+/// Events a second from one look at a counter to a later one.
+pub(crate) fn per_second(from: (Instant, u64), to: (Instant, u64)) -> f64 {
+    (to.1 - from.1) as f64 / (to.0 - from.0).as_secs_f64().max(1e-9)
+}
+
 /// CPU time of a process so far, of all its threads.
 pub(crate) fn cpu_seconds(process: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it must run");
+    cpu_seconds_in(std::path::Path::new(&format!("/proc/{process}")))
+}
+
+fn cpu_seconds_in(folder: &std::path::Path) -> f64 {
+    let stat = std::fs::read_to_string(folder.join("stat")).expect("it must run");
     let after_name = stat.rsplit_once(')').expect("a name in brackets").1;
     let ticks: u64 =
         after_name.split_whitespace().skip(11).take(2).map(|t| t.parse::<u64>().unwrap()).sum();

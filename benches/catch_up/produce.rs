@@ -1,4 +1,5 @@
 //! Fills topics, keyed by actor as users are asked to.
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::time::Duration;
 

@@ -1,18 +1,18 @@
 //! The whole daemon: what `run` and `demo` start, keep beating, and end.
 //!
 //! Invariant: everything that runs has its holder here, and is ended in the reverse of the order
-//! in which it was started, each step in bounded time.
+//! in which it was started, all of it in bounded time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use fail::fail_point;
 use prometheus::Registry;
 use tokio::runtime::Runtime;
 
+use super::ending::{self, Ending};
 use super::keeper::{self, Keeper, secret_beside};
 use super::owner::{self, Owners};
 use super::pulse::{Beat, Pulse};
@@ -32,13 +32,6 @@ use crate::model::Secret;
 use crate::rank::ScoreBook;
 use crate::serve::{self, Readiness, Server};
 use crate::view::{ShiftLog, Views};
-
-/// To apply what is in hand and draw the last picture, of the 30 s that a shutdown may take.
-const DRAIN_WITHIN: Duration = Duration::from_secs(10);
-/// To write what the shards hand over then.
-const KEEP_WITHIN: Duration = Duration::from_secs(10);
-/// For each of the other parts to end.
-const END_WITHIN: Duration = Duration::from_secs(5);
 
 /// Threads of the server; scoring has its own.
 const SERVER_THREADS: usize = 2;
@@ -111,7 +104,7 @@ impl Daemon {
         };
         let committer = Committer::default();
         let kept = keeper::Metrics::register(&registry)?;
-        let keeper = keeper(config, secret, committer.clone(), kept)?;
+        let keeper = keeper(config, secret, &committer, kept)?;
         let owners = Owners::start(owner_settings(config, keeper.clone()), &links)?;
         let owners = Arc::new(owners);
         let assignments: Arc<dyn kafka::Assignments> = Arc::clone(&owners) as _;
@@ -189,34 +182,37 @@ impl Daemon {
 
     /// Drains and ends all parts; fails when one did not end in time.
     pub(super) fn end(mut self) -> anyhow::Result<()> {
+        let ending = Ending::since(self.signals.asked().unwrap_or_else(clock::instant));
         self.readiness.set("draining", Some("told to stop".into()));
         self.dead_letters.stop_blocking();
         fail_point!("drain");
-        let cuts = self.owners.drain(within(DRAIN_WITHIN));
+        let cuts = self.owners.drain(ending.by(ending::DRAINED));
         self.pulse.last(&cuts);
         let mut late = Vec::new();
         // Before the group hears of it, so that whoever takes over finds what is kept.
-        if self.keeper.is_some_and(|keeper| !keeper.finish(within(KEEP_WITHIN))) {
-            late.push("the thread that writes snapshots");
+        if self.keeper.is_some_and(|keeper| !keeper.finish(ending.by(ending::KEPT))) {
+            late.push("a thread that writes snapshots");
         }
-        if let Err(error) = self.consumer.close(END_WITHIN) {
+        if let Err(error) = self.consumer.close(ending.within(ending::GROUP_LEFT)) {
             tracing::error!("{:#}", anyhow::Error::from(error));
             late.push("the kafka client");
         }
-        let stopped = Arc::into_inner(self.owners).map(|owners| owners.stop(within(END_WITHIN)));
-        if stopped != Some(true) {
+        let owners = Arc::into_inner(self.owners);
+        if !owners.is_some_and(|owners| {
+            owners.stop(clock::instant() + ending.within(ending::OWNERS_ENDED))
+        }) {
             late.push("a shard thread");
         }
-        if !self.shifts.close(END_WITHIN) {
+        if !self.shifts.close(ending.within(ending::SHIFTS_TOLD)) {
             late.push("the thread that tells shifts");
         }
-        let lost = self.dead_letters.close(END_WITHIN);
+        let lost = self.dead_letters.close(ending.within(ending::LETTERS_WRITTEN));
         if lost > 0 {
             tracing::error!(lost, "dead letters could not be written");
         }
-        self.runtime.block_on(self.server.stop(END_WITHIN));
+        self.runtime.block_on(self.server.stop(ending.within(ending::SERVER_ENDED)));
         drop(self.signals);
-        self.runtime.shutdown_timeout(END_WITHIN);
+        self.runtime.shutdown_timeout(ending.within(ending::RUNTIME_ENDED));
         if late.is_empty() {
             tracing::info!("stopped");
             Ok(())
@@ -242,7 +238,7 @@ impl Daemon {
             bail!("the thread that computes lift panicked");
         }
         if self.keeper.as_ref().is_some_and(|keeper| !keeper.is_alive()) {
-            bail!("the thread that writes snapshots panicked");
+            bail!("a thread that writes snapshots panicked");
         }
         if !self.shifts.is_alive() {
             bail!("the thread that watches for shifts ended by itself");
@@ -278,10 +274,6 @@ impl Daemon {
     }
 }
 
-fn within(time: Duration) -> Instant {
-    clock::instant() + time
-}
-
 fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(SERVER_THREADS)
@@ -314,7 +306,7 @@ fn decoder(config: &Config, secret: Secret) -> Decoder {
 fn keeper(
     config: &Config,
     secret: Secret,
-    committer: Committer,
+    committer: &Committer,
     metrics: keeper::Metrics,
 ) -> anyhow::Result<Option<Keeper>> {
     let Some(dir) = config.snapshot.dir.clone() else {

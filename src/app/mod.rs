@@ -10,6 +10,7 @@ mod daemon;
 pub mod dashboards;
 mod dead_letter;
 mod demo;
+mod ending;
 mod erasure;
 pub mod generate;
 pub mod keeper;

@@ -1,21 +1,25 @@
 //! What the operator asks of a running daemon: end soon, end now, or read the configuration anew.
 
 use std::process;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
+use std::time::Instant;
 
 use anyhow::Context;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
+use crate::clock;
+
 /// Ended by a second signal: the shell's number for it.
 const INTERRUPTED: i32 = 130;
 
 /// Listens for signals until it is dropped.
 pub(super) struct Signals {
-    stop: Arc<AtomicBool>,
+    /// When it was told to stop.
+    stop: Arc<OnceLock<Instant>>,
     reload: Arc<AtomicBool>,
     listening: JoinHandle<()>,
 }
@@ -28,7 +32,7 @@ impl Signals {
         let mut terminate = hear(SignalKind::terminate())?;
         let mut interrupt = hear(SignalKind::interrupt())?;
         let mut hang_up = hear(SignalKind::hangup())?;
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(OnceLock::new());
         let reload = Arc::new(AtomicBool::new(false));
         let (asked, anew) = (Arc::clone(&stop), Arc::clone(&reload));
         let listening = runtime.spawn(async move {
@@ -42,7 +46,7 @@ impl Signals {
                         continue;
                     }
                 }
-                if asked.swap(true, Ordering::SeqCst) {
+                if asked.set(clock::instant()).is_err() {
                     tracing::warn!("told to stop twice, stopping at once");
                     #[allow(clippy::exit, reason = "whoever asks twice does not want to wait")]
                     process::exit(INTERRUPTED);
@@ -63,7 +67,13 @@ impl Signals {
     /// Whether the daemon was told to stop.
     #[must_use]
     pub(super) fn stopping(&self) -> bool {
-        self.stop.load(Ordering::SeqCst)
+        self.asked().is_some()
+    }
+
+    /// When it was told to.
+    #[must_use]
+    pub(super) fn asked(&self) -> Option<Instant> {
+        self.stop.get().copied()
     }
 }
 

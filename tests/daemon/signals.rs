@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::process::{DRAINED_WITHIN, Daemon, WITHIN};
 use crate::stream::{event, produce};
-use crate::support::kafka::Kafka;
+use crate::support::kafka::{Kafka, poll};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -20,7 +20,7 @@ fn a_signal_drains_and_ends_clean_also_in_the_midst_of_reading() {
     produce(kafka, "drained", &lines);
     for signal in [Signal::TERM, Signal::INT] {
         let daemon = Daemon::start(&kafka.brokers(), "drained", &[]);
-        crate::support::kafka::poll("the first records", WITHIN, || {
+        poll("the first records", WITHIN, || {
             (daemon.metric("sillage_events_total", &[]) > 0.0).then_some(())
         });
         daemon.signal(signal);
@@ -49,12 +49,41 @@ fn a_second_signal_stops_at_once() {
     daemon.await_ready();
     daemon.signal(Signal::TERM);
     daemon.await_line("told to stop, draining", WITHIN);
-    let why = crate::support::kafka::poll("readiness to go", WITHIN, || daemon.unready());
+    let why = poll("readiness to go", WITHIN, || daemon.unready());
     assert!(why.contains("draining"), "{why}");
     daemon.signal(Signal::INT);
     let end = daemon.await_end(Duration::from_secs(5));
     assert_eq!(end.code(), Some(130), "{}", end.said.join("\n"));
     assert!(end.took < Duration::from_secs(2), "{:?}", end.took);
+}
+
+#[test]
+fn a_shutdown_in_which_several_parts_hang_ends_in_time() {
+    let kafka = Kafka::shared();
+    kafka.create_topic("hanging", 2, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        // One shard's thread, what writes the other's state, and the daemon itself for a while.
+        ("FAILPOINTS", "apply=1*off->sleep(600000);snapshot=sleep(600000);drain=sleep(9000)"),
+        ("SILLAGE__INGEST__THREADS", "2"),
+        ("SILLAGE__SNAPSHOT__DIR", folder.path().to_str().unwrap()),
+        ("SILLAGE__SNAPSHOT__INTERVAL", "1d"),
+    ];
+    let daemon = Daemon::start(&kafka.brokers(), "hanging", &settings);
+    daemon.await_partitions(2);
+    // Of these two each lies in a partition of its own.
+    produce(kafka, "hanging", &[event("retweet", "a", "t", NOW)]);
+    daemon.await_metric("sillage_active_fans", &["influencer=\"t\""], 1.0);
+    produce(kafka, "hanging", &[event("retweet", "d", "t", NOW + 1)]);
+    let why = poll("readiness to go", WITHIN, || daemon.unready());
+    assert!(why.contains("does not answer"), "{why}");
+    daemon.signal(Signal::TERM);
+    let end = daemon.await_end(DRAINED_WITHIN);
+    let said = end.said.join("\n");
+    assert_eq!(end.code(), Some(1), "{said}");
+    for part in ["writes snapshots", "the kafka client", "a shard thread"] {
+        assert!(end.last_words().contains(part), "{said}");
+    }
 }
 
 #[test]

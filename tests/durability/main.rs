@@ -19,9 +19,12 @@ mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broker;
 mod campaign;
 mod disk;
 mod group;
+mod holes;
 mod log;
+mod partitions;
 mod proxy;
 mod rounds;

@@ -11,11 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use sillage::clock;
@@ -151,6 +152,11 @@ impl Kafka {
         self.await_ready();
     }
 
+    /// Has the broker hold still, with all its connections open, or go on.
+    pub(crate) fn pause(&mut self, pause: bool) {
+        self.tell(if pause { "pause" } else { "resume" });
+    }
+
     fn tell(&mut self, word: &str) {
         let stdin = self.guard.stdin.as_mut().expect("a guard that listens");
         writeln!(stdin, "{word}").expect("a guard that listens");
@@ -193,6 +199,43 @@ impl Kafka {
             (led == usize::try_from(partitions).expect("not negative")).then_some(())
         };
         poll("every partition to have a leader", Duration::from_secs(30), known);
+    }
+
+    /// Gives a topic more partitions than it has.
+    pub(crate) fn add_partitions(&self, topic: &str, total: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin");
+        let more = NewPartitions::new(topic, total);
+        let added = block_on(admin.create_partitions(&[more], &AdminOptions::new()));
+        added.expect("an answer").remove(0).expect("added");
+    }
+
+    /// A producer whose records come by transactions; those that are open under `id` are aborted.
+    pub(crate) fn transactional(&self, id: &str) -> BaseProducer {
+        let mut config = self.client();
+        config.set("transactional.id", id).set("partitioner", "murmur2_random");
+        let producer: BaseProducer = config.create().expect("a producer");
+        producer.init_transactions(Duration::from_secs(30)).expect("a coordinator");
+        producer
+    }
+
+    /// The offsets that a partition has records at.
+    pub(crate) fn offsets(&self, topic: &str, partition: i32) -> Vec<i64> {
+        let mut config = self.client();
+        config.set("group.id", "offsets").set("enable.partition.eof", "true");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
+        consumer.assign(&list).expect("assigned");
+        let mut offsets = Vec::new();
+        let deadline = clock::instant() + Duration::from_secs(30);
+        loop {
+            assert!(clock::instant() < deadline, "{topic}-{partition} has no end");
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => offsets.push(message.offset()),
+                Some(Err(KafkaError::PartitionEOF(_))) => return offsets,
+                Some(Err(_)) | None => {}
+            }
+        }
     }
 
     /// Produces to a topic and waits until the broker has everything.
@@ -320,6 +363,8 @@ while read -r word; do
     case $word in
         kill) end ;;
         start) start ;;
+        pause) kill -STOP $broker ;;
+        resume) kill -CONT $broker ;;
     esac
 done
 end
@@ -358,6 +403,7 @@ sasl.enabled.mechanisms=PLAIN
 listener.name.password.plain.sasl.jaas.config={login} user_{user}="{secret}";
 log.dirs={log}
 log.retention.ms=-1
+log.cleaner.backoff.ms=200
 message.max.bytes=10485760
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0

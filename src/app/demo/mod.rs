@@ -117,6 +117,8 @@ fn settings(config: &Config, brokers: String) -> Config {
         prefetch: config.kafka.prefetch,
         ..kafka::Config::default()
     };
+    // No other start finds this log again, and its broker cannot say which one it is.
+    demo.snapshot.dir = None;
     demo.view.interval = config.view.interval.min(INTERVAL);
     // The campaign lies in the past: by the wall clock all would fade at its end.
     demo.view.clock = ViewClock::Log;

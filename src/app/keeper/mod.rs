@@ -23,15 +23,12 @@ pub(super) use key::secret_beside;
 use log::KafkaLog;
 pub use metrics::Metrics;
 
+use super::cores;
 use crate::clock;
 use crate::ingest::kafka::{self, Committer, Probe};
 use crate::snapshot::Files;
 
-/// Snapshots that wait or are being written, at most; those of partitions given away apart. A
-/// state that waits shares its memory with the shard for as long.
-const UNDER_WAY: usize = 2;
-
-/// Jobs that wait at most: each partition has one or two.
+/// Jobs of a thread that wait at most: each partition has one or two.
 const JOBS: usize = 1024;
 
 /// Shared by the owners, which hand over, and the daemon, which ends it.
@@ -40,8 +37,14 @@ pub struct Keeper(Arc<Inner>);
 
 struct Inner {
     archive: Archive<Files, KafkaLog>,
-    jobs: SyncSender<Job>,
+    /// As many as cores. Partitions given away are waited for, so that all of these then write;
+    /// the snapshots of one partition are written by one, in order.
+    writers: Vec<Writer>,
     under_way: AtomicUsize,
+}
+
+struct Writer {
+    jobs: SyncSender<Job>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -57,24 +60,27 @@ enum Job {
 }
 
 impl Keeper {
-    /// Starts the thread that writes.
+    /// Starts the threads that write.
     pub fn start(
         settings: Settings,
         kafka: &kafka::Config,
-        committer: Committer,
+        committer: &Committer,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
-        let (jobs, received) = mpsc::sync_channel(JOBS);
         let log = KafkaLog::new(Probe::new(kafka)?, settings.topics.clone());
+        let (jobs, received): (Vec<_>, Vec<_>) =
+            (0..cores()).map(|_| mpsc::sync_channel(JOBS)).unzip();
+        let writer = |jobs| Writer { jobs, thread: Mutex::default() };
         let keeper = Self(Arc::new(Inner {
             archive: Archive::new(settings, Files, log, metrics),
-            jobs,
+            writers: jobs.into_iter().map(writer).collect(),
             under_way: AtomicUsize::new(0),
-            thread: Mutex::default(),
         }));
-        let writing = keeper.clone();
-        let thread = spawn(move || writing.write_all(&received, &committer))?;
-        *lock(&keeper.0.thread) = Some(thread);
+        for (writer, received) in keeper.0.writers.iter().zip(received) {
+            let (writing, committer) = (keeper.clone(), committer.clone());
+            let thread = spawn(move || writing.write_all(&received, &committer))?;
+            *lock(&writer.thread) = Some(thread);
+        }
         Ok(keeper)
     }
 
@@ -89,43 +95,55 @@ impl Keeper {
         self.0.archive.settings.interval
     }
 
-    /// Whether another snapshot may be taken now.
+    /// Whether another snapshot may be taken now: one at a time, since a state that is being
+    /// written shares its memory with the shard, and the shards need the cores.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.0.under_way.load(Ordering::Relaxed) < UNDER_WAY
+        self.0.under_way.load(Ordering::Relaxed) == 0
     }
 
     /// Has a state written.
     pub fn save(&self, picture: Picture) {
-        self.send(Job::Save { picture: Box::new(picture), last: false, done: None });
+        self.hand_over(picture, false, None);
     }
 
     /// Has the state of a partition written that is given away; `done` is dropped when it is
     /// durable, or cannot be.
     pub fn save_last(&self, picture: Picture, done: Option<SyncSender<()>>) {
-        self.send(Job::Save { picture: Box::new(picture), last: true, done });
+        self.hand_over(picture, true, done);
     }
 
-    /// Whether it still writes; it ends before it is told to only by a panic.
+    /// Whether all still write; one ends before it is told to only by a panic.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        lock(&self.0.thread).as_ref().is_some_and(|thread| !thread.is_finished())
+        let writes =
+            |writer: &Writer| lock(&writer.thread).as_ref().is_some_and(|t| !t.is_finished());
+        self.0.writers.iter().all(writes)
     }
 
     /// Ends when all that was handed over is written; false if it did not by `deadline`.
     #[must_use]
     pub fn finish(&self, deadline: Instant) -> bool {
-        self.send(Job::End);
-        let Some(thread) = lock(&self.0.thread).take() else { return true };
-        while clock::instant() < deadline && !thread.is_finished() {
+        self.0.writers.iter().for_each(|writer| self.send(writer, Job::End));
+        let threads: Vec<_> =
+            self.0.writers.iter().filter_map(|writer| lock(&writer.thread).take()).collect();
+        while clock::instant() < deadline && !threads.iter().all(JoinHandle::is_finished) {
             thread::park_timeout(Duration::from_millis(5));
         }
-        thread.is_finished()
+        threads.iter().all(JoinHandle::is_finished)
     }
 
-    fn send(&self, job: Job) {
+    fn hand_over(&self, picture: Picture, last: bool, done: Option<SyncSender<()>>) {
+        let partition = usize::try_from(picture.header.origin.partition).unwrap_or(0);
+        let writers = &self.0.writers;
+        if let Some(writer) = writers.get(partition % writers.len().max(1)) {
+            self.send(writer, Job::Save { picture: Box::new(picture), last, done });
+        }
+    }
+
+    fn send(&self, writer: &Writer, job: Job) {
         self.0.under_way.fetch_add(1, Ordering::Relaxed);
-        if self.0.jobs.send(job).is_err() {
+        if writer.jobs.send(job).is_err() {
             tracing::error!("the thread that writes snapshots is gone");
         }
     }

@@ -3,6 +3,7 @@
 //! Invariant: what was fetched is applied in the order of its partition, or, with several
 //! topics, of event time; nothing is applied before all configured topics are there.
 
+use std::ops::Range;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -26,12 +27,19 @@ use crate::rank::ScoreBook;
 /// work, so that commands are answered at once.
 const BATCH: usize = 1000;
 
-/// Batches after a picture was taken, and their records: what changes first is copied then, some
-/// tens of KB a record, and commands are not to wait for it.
-const COPYING: (u32, usize) = (128, 32);
+/// The same right after a picture was taken: what changes first is copied then, some tens of KB a
+/// record, and commands are not to wait for it.
+const BATCH_MIN: usize = 32;
+
+/// Batches that take less grow, those that take more shrink.
+const BATCH_TIME: Range<Duration> = Duration::from_millis(2)..Duration::from_millis(5);
 
 /// Entries of actors whose histories are extracted after a batch: a part of a batch's time.
 const EXTRACTED: usize = 2000;
+
+/// The same while a picture is due, which waits for the end of it: while buckets close faster than
+/// they are extracted there would be none. Still within the time between two looks at commands.
+const EXTRACTED_WHEN_DUE: usize = 20_000;
 
 pub(super) struct Holding {
     pub(super) partition: i32,
@@ -47,8 +55,8 @@ pub(super) struct Holding {
     /// Event time after which an event that is missing would not count any more.
     horizon_ms: i64,
     restored_at: Option<i64>,
-    /// Small batches still to come.
-    copying: u32,
+    /// Records of the next batch at most.
+    batch: usize,
 }
 
 /// How a shard's state is kept, and by whom.
@@ -102,18 +110,17 @@ impl Holding {
             completeness,
             horizon_ms,
             restored_at,
-            copying: 0,
+            batch: BATCH,
         }
     }
 
     /// Takes up to a batch further; false if there was nothing to do.
     pub(super) fn step(&mut self, work: &mut Work) -> Result<bool, Error> {
         work.begin();
+        let began = clock::instant();
         let moved = match &mut self.feed {
             Feed::One(source) => {
-                let small = self.copying > 0;
-                self.copying = self.copying.saturating_sub(1);
-                let messages = source.fetch(if small { COPYING.1 } else { BATCH });
+                let messages = source.fetch(self.batch);
                 if messages.is_empty() {
                     return Ok(false);
                 }
@@ -122,7 +129,7 @@ impl Holding {
                 work.flush(std::iter::once(&mut **source));
                 true
             }
-            Feed::Several(merging) => merging.step(&mut self.shard, work)?,
+            Feed::Several(merging) => merging.step(&mut self.shard, work, self.batch)?,
         };
         if std::mem::take(&mut work.skipped) {
             self.completeness = Completeness::Broken(self.shard.newest_ms());
@@ -130,6 +137,7 @@ impl Holding {
         if moved {
             self.completeness.follow(self.shard.newest_ms(), self.horizon_ms);
             self.moved_at = clock::instant();
+            self.batch = next_batch(self.batch, self.moved_at - began);
             self.fetched_since.get_or_insert(self.moved_at);
         }
         Ok(moved)
@@ -137,7 +145,8 @@ impl Holding {
 
     /// Takes the extraction of histories a step further; false if there was nothing to do.
     pub(super) fn extract(&mut self, desk: &Desk) -> bool {
-        let unfinished = self.shard.extract(EXTRACTED);
+        let most = if self.is_picture_due() { EXTRACTED_WHEN_DUE } else { EXTRACTED };
+        let unfinished = self.shard.extract(most);
         if let Some(histories) = self.shard.take_histories() {
             desk.put(self.partition, histories);
         }
@@ -146,14 +155,16 @@ impl Holding {
 
     /// Hands the state over to be kept when it is time; not while histories are on their way out.
     pub(super) fn keep(&mut self, desk: &Desk) {
-        let due =
-            self.kept.as_ref().is_some_and(|kept| kept.keeping.is_due() && kept.keeper.is_free());
-        if due
+        if self.is_picture_due()
             && !self.shard.is_extracting()
             && let Some((keeper, picture)) = self.picture(desk)
         {
             keeper.save(picture);
         }
+    }
+
+    fn is_picture_due(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.keeping.is_due() && kept.keeper.is_free())
     }
 
     /// Hands the state over for the last time; `done` is dropped when it is durable.
@@ -177,7 +188,7 @@ impl Holding {
         let histories = desk.get(self.partition);
         let topics = self.feed.sources().map(Source::reading);
         let picture = keeping.picture(&mut self.shard, topics, histories, self.completeness)?;
-        self.copying = COPYING.0;
+        self.batch = BATCH_MIN;
         Some((keeper.clone(), picture))
     }
 
@@ -238,6 +249,17 @@ impl Feed {
     }
 }
 
+/// Records of the batch after one of up to `batch` that took so long.
+fn next_batch(batch: usize, took: Duration) -> usize {
+    if took < BATCH_TIME.start {
+        (batch * 2).min(BATCH)
+    } else if took > BATCH_TIME.end {
+        (batch / 2).max(BATCH_MIN)
+    } else {
+        batch
+    }
+}
+
 /// Decodes and applies a batch of the only topic.
 fn apply(
     shard: &mut Shard,
@@ -273,4 +295,16 @@ fn apply(
     }
     work.outcomes = outcomes;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_shrink_while_they_take_long_and_grow_back() {
+        let after = |batch, ms| next_batch(batch, Duration::from_millis(ms));
+        assert_eq!([after(BATCH, 1), after(BATCH, 3), after(BATCH, 6)], [BATCH, BATCH, BATCH / 2]);
+        assert_eq!([after(BATCH_MIN, 1), after(BATCH_MIN, 6)], [BATCH_MIN * 2, BATCH_MIN]);
+    }
 }

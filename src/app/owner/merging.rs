@@ -88,8 +88,13 @@ impl Merging {
         self.lines.iter().all(|line| line.messages.is_none() && line.source.is_at_end())
     }
 
-    /// Applies what can be, of what is at hand; false if nothing could.
-    pub(super) fn step(&mut self, shard: &mut Shard, work: &mut Work) -> Result<bool, Error> {
+    /// Applies what can be, of what is at hand and up to `most` events; false if nothing could.
+    pub(super) fn step(
+        &mut self,
+        shard: &mut Shard,
+        work: &mut Work,
+        most: usize,
+    ) -> Result<bool, Error> {
         let now = Now { wall_ms: clock::wall_ms(), instant: clock::instant() };
         self.fetch(now);
         let batches: Vec<Option<Messages>> =
@@ -100,7 +105,7 @@ impl Merging {
             .zip(&batches)
             .map(|(line, messages)| Ahead::decode(line, messages.as_ref(), work))
             .collect();
-        let chosen = self.choose(&mut ahead, work, now)?;
+        let chosen = self.choose(&mut ahead, work, most, now)?;
         let mut outcomes = std::mem::take(&mut work.outcomes);
         fail_point!("apply");
         shard.apply(&chosen.batch, &mut outcomes);
@@ -143,12 +148,13 @@ impl Merging {
         &mut self,
         ahead: &mut [Ahead<'a>],
         work: &mut Work,
+        most: usize,
         now: Now,
     ) -> Result<Chosen<'a>, Error> {
         let mut chosen =
-            Chosen { batch: Batch::with_capacity(BATCH), places: Vec::with_capacity(BATCH) };
+            Chosen { batch: Batch::with_capacity(most), places: Vec::with_capacity(most) };
         let mut heads = Vec::with_capacity(ahead.len());
-        while chosen.places.len() < BATCH {
+        while chosen.places.len() < most {
             heads.clear();
             for (topic, (line, from)) in self.lines.iter_mut().zip(ahead.iter_mut()).enumerate() {
                 from.settle_all_but_events(line, work)?;

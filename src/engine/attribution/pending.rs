@@ -1,9 +1,11 @@
 //! Conversions and refunds that wait for the watermark, so that touches may still arrive.
 //!
-//! Invariant: they leave in the order of their times, sales before refunds, then as they came.
+//! Invariant: they leave in the order of their times, sales before refunds, then as they came. A
+//! copy shares all of them, and a change after it copies those of one second.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
 
 use crate::engine::columns::{
     Broken, Columns, Source, finite, flag, moment, read_rows, since, write_rows,
@@ -27,11 +29,18 @@ pub(in crate::engine) struct Pending {
     pub(in crate::engine) id: Option<u64>,
 }
 
+/// Event time of a slice.
+const SLICE_MS: i64 = 1_000;
+
 #[derive(Clone, Default)]
 pub(in crate::engine) struct Waiting {
-    heap: BinaryHeap<Reverse<Ordered>>,
+    /// By time; none is empty.
+    slices: BTreeMap<i64, Arc<Slice>>,
+    len: usize,
     arrived: u64,
 }
+
+type Slice = BinaryHeap<Reverse<Ordered>>;
 
 #[derive(Clone)]
 struct Ordered {
@@ -42,37 +51,59 @@ struct Ordered {
 impl Waiting {
     pub(in crate::engine) fn push(&mut self, pending: Pending) {
         self.arrived += 1;
-        self.heap.push(Reverse(Ordered { arrived: self.arrived, pending }));
+        self.insert(Ordered { arrived: self.arrived, pending });
+    }
+
+    fn insert(&mut self, waiting: Ordered) {
+        let slice = self.slices.entry(waiting.pending.time_ms.div_euclid(SLICE_MS)).or_default();
+        Arc::make_mut(slice).push(Reverse(waiting));
+        self.len += 1;
     }
 
     /// The time of the next one.
     pub(in crate::engine) fn next_ms(&self) -> i64 {
-        self.heap.peek().map_or(i64::MAX, |Reverse(next)| next.pending.time_ms)
+        let next = self.slices.first_key_value().and_then(|(_, slice)| slice.peek());
+        next.map_or(i64::MAX, |Reverse(next)| next.pending.time_ms)
     }
 
     /// The next one, if its time is not after `until_ms`.
     pub(in crate::engine) fn pop(&mut self, until_ms: i64) -> Option<Pending> {
-        let Reverse(next) = self.heap.peek()?;
-        if next.pending.time_ms > until_ms {
+        if self.next_ms() > until_ms {
             return None;
         }
-        self.heap.pop().map(|Reverse(next)| next.pending)
+        let mut first = self.slices.first_entry()?;
+        let slice = Arc::make_mut(first.get_mut());
+        let Reverse(next) = slice.pop()?;
+        if slice.is_empty() {
+            first.remove();
+        }
+        self.len -= 1;
+        Some(next.pending)
     }
 
     /// Takes out all that `actor` did, in the order in which it would have left.
     pub(in crate::engine) fn forget(&mut self, actor: AccountKey) -> Vec<Pending> {
-        let all = std::mem::take(&mut self.heap).into_vec();
-        let (mut of_actor, others): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|Reverse(waiting)| waiting.pending.actor == actor);
-        self.heap = others.into();
-        of_actor.sort_unstable();
-        of_actor.into_iter().rev().map(|Reverse(waiting)| waiting.pending).collect()
+        let mut forgotten = Vec::new();
+        self.slices.retain(|_, slice| {
+            if slice.iter().any(|Reverse(waiting)| waiting.pending.actor == actor) {
+                let all = std::mem::take(Arc::make_mut(slice)).into_vec();
+                let (mut of_actor, others): (Vec<_>, Vec<_>) =
+                    all.into_iter().partition(|Reverse(waiting)| waiting.pending.actor == actor);
+                *slice = Arc::new(others.into());
+                of_actor.sort_unstable();
+                forgotten.extend(of_actor.into_iter().rev());
+            }
+            !slice.is_empty()
+        });
+        self.len -= forgotten.len();
+        forgotten.into_iter().map(|Reverse(waiting)| waiting.pending).collect()
     }
 
     /// Writes what waits in the order in which it leaves.
     pub(in crate::engine) fn write(&self, frame: &Frame, columns: &mut impl Columns) {
         columns.words(&[self.arrived]);
-        let mut all: Vec<&Ordered> = self.heap.iter().map(|Reverse(waiting)| waiting).collect();
+        let slices = self.slices.values().flat_map(|slice| slice.iter());
+        let mut all: Vec<&Ordered> = slices.map(|Reverse(waiting)| waiting).collect();
         all.sort_unstable();
         write_rows(columns, all.into_iter().map(|waiting| waiting.row(frame.newest_ms)));
     }
@@ -86,17 +117,17 @@ impl Waiting {
         let [arrived] = <[u64; 1]>::try_from(source.words()?).map_err(|_other| Broken::Length)?;
         self.arrived = arrived;
         read_rows(source, |row| {
-            self.heap.push(Reverse(Ordered::from_row(row, frame)?));
+            self.insert(Ordered::from_row(row, frame)?);
             Ok(())
         })
     }
 
-    pub(in crate::engine) fn len(&self) -> usize {
-        self.heap.len()
+    pub(in crate::engine) const fn len(&self) -> usize {
+        self.len
     }
 
-    pub(in crate::engine) fn bytes(&self) -> usize {
-        self.heap.len() * size_of::<Ordered>()
+    pub(in crate::engine) const fn bytes(&self) -> usize {
+        self.len * size_of::<Ordered>()
     }
 }
 

@@ -183,7 +183,12 @@ impl Config {
             .set("isolation.level", "read_committed")
             .set("check.crcs", "true")
             .set("fetch.wait.max.ms", "10")
-            .set("queued.min.messages", "1");
+            // A broker sends whole batches, one at least, of which the first record is wanted.
+            .set("fetch.message.max.bytes", "1024")
+            .set("queued.min.messages", "1")
+            // With so few wanted librdkafka takes an empty queue for a full one, and by default
+            // waits a second for each record that is looked up.
+            .set("fetch.queue.backoff.ms", "5");
         config
     }
 
@@ -204,6 +209,10 @@ impl Config {
         or_as_configured("queued.min.messages", "10000000");
         or_as_configured("check.crcs", "true");
         or_as_configured("topic.metadata.refresh.interval.ms", "60000");
+        // How late a member learns that partitions move; the new protocol asks the broker.
+        if !self.has_new_protocol() {
+            or_as_configured("heartbeat.interval.ms", "500");
+        }
         let kbytes = (self.prefetch.0 / 1024 / partitions.max(1) as u64).clamp(64, 2_097_151);
         config
             .set("group.id", &self.group)
@@ -224,12 +233,17 @@ impl Config {
         config
     }
 
+    /// Whether the broker assigns partitions, and not a member of the group.
+    fn has_new_protocol(&self) -> bool {
+        self.properties.get("group.protocol").is_some_and(|protocol| protocol == "consumer")
+    }
+
     /// Of the strategies only `range` keeps partition p of all topics on the same member, which
     /// a shard with several topics needs; a single topic moves fewer partitions otherwise.
     fn set_strategy(&self, config: &mut ClientConfig) {
         let together = self.topics.len() > 1;
         // The new protocol assigns on the broker and refuses to hear of a strategy.
-        if self.properties.get("group.protocol").is_some_and(|p| p == "consumer") {
+        if self.has_new_protocol() {
             if together {
                 config.set("group.remote.assignor", "range");
             }
@@ -303,6 +317,17 @@ mod tests {
     fn the_budget_is_shared_out() {
         let config = Config { prefetch: ByteSize(12 << 20), ..Config::default() };
         assert_eq!(config.consumer(6).get("queued.max.messages.kbytes"), Some("2048"));
+    }
+
+    #[test]
+    fn members_of_the_old_protocol_hear_soon_that_partitions_move() {
+        let beat = |properties| {
+            with(properties).consumer(1).get("heartbeat.interval.ms").map(ToOwned::to_owned)
+        };
+        assert_eq!(beat(&[]), Some("500".into()));
+        assert_eq!(beat(&[("heartbeat.interval.ms", "9000")]), Some("9000".into()));
+        // librdkafka refuses to start with it.
+        assert_eq!(beat(&[("group.protocol", "consumer")]), None);
     }
 
     #[test]

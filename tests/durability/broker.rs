@@ -1,0 +1,110 @@
+//! A broker that holds still, is away or is slow: the daemon serves on, says so, goes on by itself,
+//! and nothing is lost.
+
+use std::time::Duration;
+
+use crate::holes::{act, is_as_read_anew, start};
+use crate::process::{Daemon, SAID_WITHIN, WITHIN, pace};
+use crate::proxy::Proxy;
+use crate::stream::produce;
+use crate::support::kafka::{Kafka, Ports, poll};
+use crate::support::soak;
+
+const TOPIC: &str = "acts";
+const STALLS: &str = "sillage_shard_stalls_total";
+
+fn acts(range: std::ops::Range<i64>) -> Vec<String> {
+    range.map(act).collect()
+}
+
+/// Alive and ready all the time that the broker is not.
+fn serves_for(daemon: &Daemon, seconds: usize) {
+    pace(Duration::from_secs(1), seconds + 1, |_| {
+        assert_eq!(daemon.ask("/-/healthy").map(|answer| answer.0), Some(200));
+        assert!(daemon.is_ready(), "it serves what it has: {:?}", daemon.unready());
+    });
+}
+
+fn problem(daemon: &Daemon) -> Option<String> {
+    daemon.json("/api/v1/status")["kafka"]["problem"].as_str().map(str::to_owned)
+}
+
+fn await_no_problem(daemon: &Daemon) {
+    poll("the problem to be over", WITHIN, || problem(daemon).is_none().then_some(()));
+}
+
+#[test]
+fn a_broker_that_is_away_for_a_while_is_waited_for() {
+    let mut kafka = Kafka::start(Ports::draw());
+    let (brokers, folder) = (kafka.brokers(), tempfile::tempdir().unwrap());
+    kafka.create_topic(TOPIC, 2, &[]);
+    produce(&kafka, TOPIC, &acts(0..100));
+    let daemon = start(&brokers, TOPIC, folder.path(), &[]);
+    daemon.await_records(100);
+    daemon.await_ready();
+
+    kafka.pause(true);
+    serves_for(&daemon, soak::or(20, 180));
+    kafka.pause(false);
+    produce(&kafka, TOPIC, &acts(100..200));
+    daemon.await_records(200);
+    await_no_problem(&daemon);
+
+    kafka.kill();
+    let said = poll("the problem to be said", SAID_WITHIN, || problem(&daemon));
+    assert!(said.contains(&brokers), "{said}");
+    serves_for(&daemon, soak::or(5, 180));
+    kafka.start_again();
+    produce(&kafka, TOPIC, &acts(200..300));
+    daemon.await_records(300);
+    await_no_problem(&daemon);
+    assert!(daemon.metric(STALLS, &[]).abs() < 0.5, "nobody stood still who could move");
+
+    // Killed with its broker, it cannot know what of the log its snapshot lacks.
+    kafka.kill();
+    drop(daemon);
+    let daemon = start(&brokers, TOPIC, folder.path(), &[]);
+    let why = poll("readiness to say it", SAID_WITHIN, || {
+        daemon.unready().filter(|why| why.contains("no kafka broker"))
+    });
+    assert!(why.contains(&brokers), "{why}");
+    kafka.start_again();
+    produce(&kafka, TOPIC, &acts(300..400));
+    daemon.await_ready();
+    is_as_read_anew(&brokers, TOPIC, &daemon);
+    let received = daemon.metric("sillage_records_received_total", &[]);
+    assert!((100.0..400.0).contains(&received), "{received} from a snapshot");
+    daemon.stop();
+}
+
+#[test]
+fn a_slow_broker_is_no_shard_that_stands_still() {
+    let kafka = Kafka::start(Ports::draw());
+    let proxy = Proxy::start(&kafka.brokers_by_detour(), kafka.behind_the_detour());
+    kafka.create_topic(TOPIC, 1, &[]);
+    // In batches that are small, since one is the least that a broker sends.
+    let (batches, of_batch) = (60, 400);
+    for n in 0..batches {
+        produce(&kafka, TOPIC, &acts(n * of_batch..(n + 1) * of_batch));
+    }
+    let all = (batches * of_batch) as f64;
+    let patience = Duration::from_secs(4);
+    let settings = [
+        ("SILLAGE__INGEST__STALL_TIMEOUT", "4s"),
+        ("SILLAGE__KAFKA__PROPERTIES__FETCH_MESSAGE_MAX_BYTES", "1000"),
+    ];
+    proxy.slow_down(Duration::from_millis(100));
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = start(&kafka.brokers_by_detour(), TOPIC, folder.path(), &settings);
+    let received = || daemon.metric("sillage_records_received_total", &[]);
+    poll("the first records", WITHIN, || (received() > 0.0).then_some(()));
+    let began = sillage::clock::instant();
+    daemon.await_metric("sillage_records_received_total", &[], all);
+    let took = began.elapsed();
+    assert!(took > patience * 2, "{took:?} is not slow");
+    assert!(daemon.metric(STALLS, &[]).abs() < 0.5, "records kept coming");
+    daemon.await_ready();
+    proxy.slow_down(Duration::ZERO);
+    is_as_read_anew(&kafka.brokers(), TOPIC, &daemon);
+    daemon.stop();
+}
