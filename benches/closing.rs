@@ -60,7 +60,7 @@ fn main() {
             ids: false,
             ..Load::default()
         };
-        report(actors, measure(&load));
+        report(actors, &measure(&load));
     }
 }
 
@@ -105,7 +105,7 @@ fn step(shard: &mut Shard, batch: &Batch<'_>, held: &mut Held, spent: &mut Durat
     }
 }
 
-fn report(actors: u32, held: Held) {
+fn report(actors: u32, held: &Held) {
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let batches = &held.other_batches;
     println!(
