@@ -184,3 +184,16 @@ fn where_nothing_is_planted_nothing_is_proven() {
     let incremental = all["incremental"]["value"].as_f64().unwrap();
     assert!((0.85..1.15).contains(&incremental), "{incremental}");
 }
+
+#[test]
+fn planted_changes_are_told() {
+    let told = json(&["backtest", "--shifts", "--worlds", "1", "--people", "20000"]);
+    let found = |account: &str| told["summary"]["kinds"][account]["found"].as_u64().unwrap();
+    for account in ["celebrity", "fade", "newcomer", "spark", "surge"] {
+        assert_eq!(found(account), 1, "{account}: {told:#}");
+    }
+    // Whose effect is gone is proven for as long as the window of 49 days remembers it.
+    assert_eq!(found("ember"), 0);
+    let printed = printed(&["backtest", "--shifts", "--worlds", "1", "--people", "1000"]);
+    assert!(printed.contains("recall") && printed.contains("precision"), "{printed}");
+}

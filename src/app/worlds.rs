@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::campaign::{DESIGNS, Design, KNOBS, Knobs};
+use crate::campaign::{DESIGNS, Design, KNOBS, Knobs, Purpose};
 
 /// A world as it was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,12 +55,12 @@ pub fn world(text: &str) -> Result<World, String> {
 
 /// The worlds of a name.
 pub fn worlds(text: &str) -> Result<WorldSet, String> {
-    let is_claimed = match text {
-        "claimed" => true,
-        "limits" => false,
+    let purpose = match text {
+        "claimed" => Purpose::Claimed,
+        "limits" => Purpose::Limits,
         _ => return world(text).map(|world| WorldSet(vec![world])),
     };
-    let those = DESIGNS.iter().filter(|design| design.is_claimed == is_claimed);
+    let those = DESIGNS.iter().filter(|design| design.purpose == purpose);
     let named = |design: &Design| World { name: design.name.to_owned(), knobs: design.knobs() };
     Ok(WorldSet(those.map(named).collect()))
 }

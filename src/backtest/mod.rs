@@ -7,6 +7,7 @@ mod method;
 mod order;
 pub mod rivals;
 mod sensitivity;
+mod shifts;
 mod summary;
 mod verdict;
 
@@ -15,5 +16,6 @@ pub use interval::{Estimate, mean, ratio, wilson};
 pub use method::{Method, Scores, scores};
 pub use order::{Pairs, kendall, ndcg, pairs, spearman};
 pub use sensitivity::{Knock, TOP, knocks, stability};
+pub use shifts::{KindSummary, ShiftVerdict, ShiftsSummary, judge_shifts, summarise_shifts};
 pub use summary::{Between, Claims, MethodSummary, Summary, summarise};
 pub use verdict::{Case, Ring, Strangers, Verdict, judge};

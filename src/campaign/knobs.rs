@@ -31,6 +31,7 @@ pub struct Knobs {
     pub brand: f64,
     pub idol: f64,
     pub flash: f64,
+    pub turns: f64,
 }
 
 /// A knob: its name, what it means, and how far it can be turned.
@@ -55,7 +56,7 @@ macro_rules! knobs {
 }
 
 /// All knobs, in the order in which they are told of.
-pub const KNOBS: [Knob; 21] = knobs! {
+pub const KNOBS: [Knob; 22] = knobs! {
     size 0.001..1.0 "part of the people asked for that there are";
     purchases 0.0..10.0 "factor on how often everybody buys";
     homophily 1.0..5.0 "factor on how often those buy who love the account of those who buy";
@@ -77,6 +78,7 @@ pub const KNOBS: [Knob; 21] = knobs! {
     brand 0.0..0.5 "reach of an account, times 3, that is acted on by those who just bought";
     idol 0.0..0.5 "reach of an account, times 3, whose fans act on it every day";
     flash 0.0..0.5 "reach of an account, times 3, that works within the day only";
+    turns 0.0..2.0 "factor on the reach of accounts that change in the midst of it; 0: there are none";
 };
 
 impl Default for Knobs {
@@ -103,6 +105,7 @@ impl Default for Knobs {
             brand: 0.0,
             idol: 0.0,
             flash: 0.0,
+            turns: 0.0,
         }
     }
 }

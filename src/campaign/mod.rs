@@ -13,10 +13,10 @@ mod zipf;
 #[cfg(test)]
 mod tests;
 
-pub use designs::{DESIGNS, Design};
+pub use designs::{DESIGNS, Design, Purpose};
 pub use event::Event;
 pub use knobs::{KNOBS, Knob, Knobs};
 pub use load::{Load, LoadEvent, LoadEvents};
 pub use plan::Plan;
-pub use truth::{AccountTruth, Planted, Truth};
+pub use truth::{AccountTruth, Planted, PlantedShift, Truth};
 pub use world::Campaign;

@@ -64,6 +64,7 @@ fn a_campaign_is_in_order_and_within_its_days() {
 }
 
 /// The days on which each person touched each account, and the sales, of a stream.
+#[derive(Clone)]
 struct Shown<'a> {
     touched: BTreeMap<(&'a str, &'a str), Vec<(i64, i64)>>,
     sales: Vec<&'a Event>,
@@ -97,6 +98,12 @@ impl<'a> Shown<'a> {
     }
 }
 
+/// The sales on some days of a campaign.
+fn within<'a>(sales: &[&'a Event], days: (u16, u16)) -> Vec<&'a Event> {
+    let within = 20_000 + i64::from(days.0)..20_000 + i64::from(days.1);
+    sales.iter().copied().filter(|sale| within.contains(&day(sale.time_ms))).collect()
+}
+
 #[test]
 fn in_each_design_the_truth_tells_what_the_events_show() {
     for design in DESIGNS {
@@ -118,7 +125,9 @@ fn in_each_design_the_truth_tells_what_the_events_show() {
             for (segment, planted) in &account.segments {
                 let exposed = shown.after(&account.name, segment, (1, 3));
                 assert_eq!(planted.exposed_conversions, exposed, "{design:?} {}", account.name);
-                let effective = shown.after(&account.name, segment, account.effect_days) as f64;
+                let works = account.works_within.unwrap_or((0, plan.days));
+                let lasting = Shown { sales: within(&shown.sales, works), ..shown.clone() };
+                let effective = lasting.after(&account.name, segment, account.effect_days) as f64;
                 let caused = effective * (1.0 - 1.0 / account.rate_ratio);
                 let off = (planted.caused_conversions - caused).abs();
                 assert!(off < 1e-9, "{design:?} {}: off by {off}", account.name);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::{Rule, Shift};
+
 /// What was planted, and what came of it so far. Who is not listed has no effect.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
@@ -13,6 +15,9 @@ pub struct Truth {
     #[serde(default)]
     pub bystanders: u32,
     pub accounts: Vec<AccountTruth>,
+    /// What changes on a day, in no particular order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shifts: Vec<PlantedShift>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +28,9 @@ pub struct AccountTruth {
     pub rate_ratio: f64,
     /// Days after a touch on which it does, first and last; day 0 is that of the touch.
     pub effect_days: (u16, u16),
+    /// Days of the campaign on which it can, from the first to before the second; nothing: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub works_within: Option<(u16, u16)>,
     pub fans: u32,
     /// Conversions on one of the three days after a touch.
     pub exposed_conversions: u64,
@@ -37,6 +45,20 @@ pub struct AccountTruth {
 pub struct Planted {
     pub exposed_conversions: u64,
     pub caused_conversions: f64,
+}
+
+/// A change that is to be told, and what else follows from it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlantedShift {
+    pub account: String,
+    pub segment: String,
+    pub story: String,
+    /// What it is to be told as, once.
+    pub rule: Rule,
+    /// What may be told of the account because of it, too.
+    pub consequences: Vec<Rule>,
+    /// When it begins, and until when it is to be told; ms since the Unix epoch.
+    pub within_ms: (i64, i64),
 }
 
 impl AccountTruth {
@@ -61,5 +83,35 @@ impl AccountTruth {
                 planted.caused_conversions += caused;
             }
         }
+    }
+}
+
+impl PlantedShift {
+    /// Whether `shift` tells it.
+    #[must_use]
+    pub fn is_told_by(&self, shift: &Shift) -> bool {
+        shift.rule == self.rule && *shift.influencer == *self.account && self.covers(shift)
+    }
+
+    /// Whether `shift` follows from it: of the account itself, of who leads in its place, or of
+    /// who leaves the top to it or takes its place there.
+    #[must_use]
+    pub fn explains(&self, shift: &Shift) -> bool {
+        let brings = |rule| self.rule == rule || self.consequences.contains(&rule);
+        let follows = *shift.influencer == *self.account && self.consequences.contains(&shift.rule);
+        let succeeds = shift.previous.as_deref() == Some(&self.account) && brings(Rule::TopLeft);
+        let moves_over = match shift.rule {
+            Rule::TopLeft => brings(Rule::TopEntered),
+            Rule::TopEntered => brings(Rule::TopLeft),
+            _ => false,
+        };
+        (follows || succeeds || moves_over)
+            && *shift.segment == *self.segment
+            && shift.at_ms >= self.within_ms.0
+    }
+
+    fn covers(&self, shift: &Shift) -> bool {
+        let (from_ms, until_ms) = self.within_ms;
+        *shift.segment == *self.segment && (from_ms..until_ms).contains(&shift.at_ms)
     }
 }

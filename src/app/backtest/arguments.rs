@@ -27,6 +27,9 @@ pub struct Backtest {
     /// Instead, how far the ranking moves when each weight of the model is halved and doubled.
     #[arg(long)]
     pub sensitivity: bool,
+    /// Instead, how well changes in the midst of worlds are told as shifts.
+    #[arg(long, conflicts_with_all = ["files", "sensitivity"])]
+    pub shifts: bool,
     #[command(flatten)]
     pub planted: Planted,
     #[command(flatten)]
@@ -40,7 +43,7 @@ pub struct Planted {
     /// Designs that take turns, such as plain,moods+sales; claimed: all in which the model claims
     /// to tell the truth; limits: those in which it fails.
     #[arg(long = "design", value_name = "DESIGN,…", value_delimiter = ',', default_value = "claimed",
-          value_parser = worlds::worlds, conflicts_with = "files")]
+          default_value_if("shifts", "true", "shifts"), value_parser = worlds::worlds, conflicts_with = "files")]
     designs: Vec<WorldSet>,
     /// Worlds to plant; each has a seed of its own.
     #[arg(long, default_value_t = 26, value_parser = clap::value_parser!(u32).range(1..=100_000),
@@ -54,8 +57,8 @@ pub struct Planted {
           value_parser = clap::value_parser!(u32).range(10..=Plan::PEOPLE_MAX as i64))]
     people: u32,
     /// Days that each lasts.
-    #[arg(long, default_value_t = 45, conflicts_with = "files",
-          value_parser = clap::value_parser!(u16).range(1..=Plan::DAYS_MAX as i64))]
+    #[arg(long, default_value_t = 45, default_value_if("shifts", "true", "30"),
+          conflicts_with = "files", value_parser = clap::value_parser!(u16).range(1..=Plan::DAYS_MAX as i64))]
     days: u16,
     #[command(flatten)]
     turns: Turns,

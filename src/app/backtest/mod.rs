@@ -7,6 +7,7 @@ mod planted;
 mod recorded;
 mod report;
 mod scorer;
+mod shifts;
 mod weights;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 pub use arguments::Backtest;
 
 use super::arguments::OutputFormat;
-use crate::backtest::{knocks, summarise};
+use crate::backtest::{knocks, summarise, summarise_shifts};
 use crate::campaign::Truth;
 use crate::config::Config;
 use crate::ingest::files::{Reader, Shape, Source};
@@ -36,6 +37,7 @@ struct Told {
 /// Runs and prints.
 pub fn run(config: &Config, arguments: &Backtest) -> anyhow::Result<()> {
     let told = match (arguments.sensitivity, arguments.files.is_empty()) {
+        _ if arguments.shifts => shifts(config, arguments)?,
         (true, _) => sensitivity(config, arguments)?,
         (false, true) => planted(config, arguments)?,
         (false, false) => recorded(config, arguments)?,
@@ -64,6 +66,22 @@ fn planted(config: &Config, arguments: &Backtest) -> anyhow::Result<Told> {
     lines.extend(report::claims(&summary));
     lines.push(String::new());
     lines.extend(report::methods(&summary));
+    let document = json!({ "summary": summary, "worlds": verdicts });
+    Ok(Told { lines, document })
+}
+
+fn shifts(config: &Config, arguments: &Backtest) -> anyhow::Result<Told> {
+    let plans = arguments.planted.plans();
+    let bar = progress_bar(Some(plans.len() as u64), "{wide_bar} {pos}/{len} worlds {eta}");
+    let verdicts = planted::each(&plans, threads(config), |world, plan| {
+        let verdict = shifts::verdict(config, world, plan);
+        bar.inc(1);
+        verdict
+    })?;
+    bar.finish_and_clear();
+    let summary = summarise_shifts(&verdicts);
+    let mut lines = vec![arguments.planted.told(), String::new()];
+    lines.extend(report::shifts(&summary, &verdicts));
     let document = json!({ "summary": summary, "worlds": verdicts });
     Ok(Told { lines, document })
 }

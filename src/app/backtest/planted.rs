@@ -40,14 +40,26 @@ pub(super) fn verdicts(
     threads: usize,
     done: impl Fn() + Sync,
 ) -> anyhow::Result<Vec<Verdict>> {
-    let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    each(worlds, threads, |world, plan| {
+        let verdict = verdict(config, world, plan);
+        done();
+        verdict
+    })
+}
+
+/// What `judge_one` makes of each of `worlds`, in their order, on so many threads.
+pub(super) fn each<T: Send>(
+    worlds: &[(World, Plan)],
+    threads: usize,
+    judge_one: impl Fn(&World, Plan) -> anyhow::Result<T> + Sync,
+) -> anyhow::Result<Vec<T>> {
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let work = || -> anyhow::Result<()> {
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some((world, plan)) = worlds.get(at) else { return Ok(()) };
-            let verdict = verdict(config, world, *plan)?;
-            verdicts.lock().unwrap_or_else(PoisonError::into_inner).insert(at, verdict);
-            done();
+            let one = judge_one(world, *plan)?;
+            results.lock().unwrap_or_else(PoisonError::into_inner).insert(at, one);
         }
     };
     thread::scope(|scope| {
@@ -57,7 +69,7 @@ pub(super) fn verdicts(
             Err(panic) => std::panic::resume_unwind(panic),
         })
     })?;
-    Ok(verdicts.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
+    Ok(results.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
 }
 
 fn verdict(config: &Config, world: &World, plan: Plan) -> anyhow::Result<Verdict> {
@@ -90,7 +102,7 @@ pub(super) fn play(config: &Config, plan: Plan) -> anyhow::Result<Played> {
     Ok(Played { standings: scorer.standings(as_of_ms), as_of_ms, rivals, truth })
 }
 
-fn batch(events: &[Event]) -> Batch<'_> {
+pub(super) fn batch(events: &[Event]) -> Batch<'_> {
     let mut batch = Batch::with_capacity(events.len());
     for event in events {
         for segment in event.segments {

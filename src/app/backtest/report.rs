@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::recorded::Read;
-use crate::backtest::{Claims, Estimate, MethodSummary, Quality, Summary};
+use crate::backtest::{
+    Claims, Estimate, MethodSummary, Quality, ShiftVerdict, ShiftsSummary, Summary,
+};
+use crate::model::Shift;
 
 /// Widths of the columns of a table; the first is to the left.
 fn line(widths: &[usize], cells: &[String]) -> String {
@@ -134,6 +137,46 @@ fn found(found: &BTreeMap<String, Estimate>) -> Vec<Vec<String>> {
         vec![format!("  finds for a planted {ratio}, on average"), interval(Some(*found), 2)]
     };
     found.iter().map(of).collect()
+}
+
+/// How planted shifts were told, and what else was.
+pub(super) fn shifts(summary: &ShiftsSummary, verdicts: &[ShiftVerdict]) -> Vec<String> {
+    let head = ["account", "told as", "planted", "found", "again", "hours to it: median", "most"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let all = ("all".to_owned(), &summary.all);
+    let kinds = summary.kinds.iter().map(|(account, kind)| (account.clone(), kind));
+    for (account, kind) in kinds.chain([all]) {
+        let hours =
+            |at: usize| kind.after_ms.get(at).map_or_else(none, |ms| (ms / 3_600_000).to_string());
+        rows.push(vec![
+            account,
+            kind.rule.map_or_else(none, |rule| rule.as_str().to_owned()),
+            kind.planted.to_string(),
+            kind.found.to_string(),
+            kind.repeated.to_string(),
+            hours(kind.after_ms.len() / 2),
+            hours(kind.after_ms.len().saturating_sub(1)),
+        ]);
+    }
+    let mut lines = vec![
+        "Planted changes that were told, told again, and how long it took, in event time:".into(),
+        String::new(),
+    ];
+    lines.extend(table(&rows));
+    lines.push(String::new());
+    lines.extend(left(&[
+        vec!["recall".into(), with_interval(summary.recall)],
+        vec!["precision, what follows from changes apart".into(), with_interval(summary.precision)],
+        vec!["told because of a change".into(), summary.consequences.to_string()],
+        vec!["told without one".into(), summary.strange.values().sum::<u64>().to_string()],
+    ]));
+    let strange = |verdict: &ShiftVerdict| {
+        let seed = verdict.seed;
+        let line = move |shift: &Shift| format!("  seed {seed}: {}", shift.summary);
+        verdict.strange.iter().map(line).collect::<Vec<_>>()
+    };
+    lines.extend(verdicts.iter().flat_map(strange));
+    lines
 }
 
 /// How well the methods foretell the next day.

@@ -7,6 +7,7 @@ use crate::engine::{Outcome, Shard};
 use crate::evidence::evidence;
 use crate::model::{Batch, Interaction, Params, SegmentStandings};
 use crate::rank::ScoreBook;
+use crate::view::View;
 
 /// The engine as `replay` runs it, on one thread, so that it can be read in between.
 pub(super) struct Scorer {
@@ -51,6 +52,23 @@ impl Scorer {
             let histories = self.shard.finish(newest_ms);
             self.book.prove(evidence(&self.params, &histories.iter().collect::<Vec<_>>()));
         }
+        self.published(as_of_ms)
+    }
+
+    /// What readers of a daemon would see now; nothing before any event.
+    pub(super) fn view(&mut self, sequence: u64) -> Option<View> {
+        let as_of_ms = self.shard.newest_ms()?;
+        self.shard.follow(as_of_ms);
+        while self.shard.extract(usize::MAX) {}
+        if let Some(histories) = self.shard.take_histories() {
+            self.book.prove(evidence(&self.params, &[&histories]));
+        }
+        let segments = self.published(as_of_ms);
+        let lift_as_of_ms = self.book.lift_as_of_ms();
+        Some(View { sequence, as_of_ms, lift_as_of_ms, complete: true, segments })
+    }
+
+    fn published(&mut self, as_of_ms: i64) -> Vec<SegmentStandings> {
         loop {
             self.book.publish(0, &mut self.shard);
             if !self.book.is_unsettled() {

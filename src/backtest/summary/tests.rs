@@ -171,6 +171,7 @@ fn who_is_not_listed_is_a_stranger_and_has_no_effect() {
         story: String::new(),
         rate_ratio: 1.5,
         effect_days: (1, 3),
+        works_within: None,
         fans: 1,
         exposed_conversions: 9,
         caused_conversions: 3.0,

@@ -5,6 +5,7 @@ mod calendar;
 mod company;
 mod limits;
 mod noise;
+mod turns;
 
 use super::Knobs;
 
@@ -14,22 +15,32 @@ pub struct Design {
     pub name: &'static str,
     /// What is in it that could mislead, or what the model cannot see.
     pub story: &'static str,
-    /// Whether the model claims to tell the truth in it.
-    pub is_claimed: bool,
+    pub purpose: Purpose,
     pub turn: fn(&mut Knobs),
+}
+
+/// What a design is there to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// That the model tells the truth, as it claims to.
+    Claimed,
+    /// By how much it fails.
+    Limits,
+    /// That changes are told, and nothing else.
+    Shifts,
 }
 
 const PLAIN: Design = Design {
     name: "plain",
     story: "a celebrity, one loved by those who buy, a ring; micro times 3, mid times 1.5",
-    is_claimed: true,
+    purpose: Purpose::Claimed,
     turn: |_| {},
 };
 
 const TOGETHER: Design = Design {
     name: "together",
     story: "moods, sales, poster, beside, rings, spam, 20 further accounts, all at once",
-    is_claimed: true,
+    purpose: Purpose::Claimed,
     turn: |knobs| {
         for design in [calendar::POSTER, company::BESIDE, noise::RINGS, noise::LOUD] {
             (design.turn)(knobs);
@@ -38,8 +49,9 @@ const TOGETHER: Design = Design {
     },
 };
 
-/// All designs: first those that the model claims, then those in which it fails.
-pub const DESIGNS: [Design; 17] = [
+/// All designs: first those that the model claims, then those in which it fails, and one that
+/// changes.
+pub const DESIGNS: [Design; 18] = [
     PLAIN,
     company::NOTHING,
     audience::HOMOPHILY,
@@ -57,6 +69,7 @@ pub const DESIGNS: [Design; 17] = [
     limits::THANKS,
     limits::IDOL,
     limits::FLASH,
+    turns::SHIFTS,
 ];
 
 impl Design {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::turns::{Turn, Turns};
 use crate::campaign::Knobs;
 
 pub(super) const CELEBRITY: &str = "celebrity";
@@ -29,6 +30,7 @@ pub(super) struct Account {
     /// What a touch multiplies the chance of a conversion by.
     pub(super) rate_ratio: f64,
     pub(super) replies_a_day: u32,
+    pub(super) turn: Option<Turn>,
 }
 
 /// Who is a fan.
@@ -60,14 +62,15 @@ pub(super) enum Habit {
 }
 
 /// The accounts of which people can be fans, those of the plain campaign first.
-pub(super) fn cast(knobs: &Knobs) -> Vec<Account> {
+pub(super) fn cast(knobs: &Knobs, turns: &Turns) -> Vec<Account> {
     let mut accounts = plain(knobs).to_vec();
     accounts.extend(further(knobs));
     let mut add = |turned: f64, name: &'static str, story, reach, habit, rate_ratio| {
         if turned > 0.0 {
             let replies_a_day = 0;
             let name = name.into();
-            accounts.push(Account { name, story, reach, habit, rate_ratio, replies_a_day });
+            let turn = None;
+            accounts.push(Account { name, story, reach, habit, rate_ratio, replies_a_day, turn });
         }
     };
     let beside = Reach::FansOf(MICRO, knobs.beside);
@@ -91,8 +94,10 @@ pub(super) fn cast(knobs: &Knobs) -> Vec<Account> {
             habit: Habit::Now,
             rate_ratio: NO_EFFECT,
             replies_a_day: whole(knobs.spam),
+            turn: None,
         });
     }
+    accounts.extend(turns.accounts(knobs));
     accounts
 }
 
@@ -104,6 +109,7 @@ fn plain(knobs: &Knobs) -> [Account; PLAIN] {
         habit: Habit::Now,
         rate_ratio,
         replies_a_day,
+        turn: None,
     };
     [
         account(
@@ -137,6 +143,7 @@ fn further(knobs: &Knobs) -> impl Iterator<Item = Account> {
             habit: Habit::Now,
             rate_ratio: if has_effect { effect } else { NO_EFFECT },
             replies_a_day: 1,
+            turn: None,
         }
     })
 }
@@ -155,5 +162,15 @@ impl Account {
     /// Days after a touch on which it has its effect, first and last.
     pub(super) fn effect_days(&self) -> (u16, u16) {
         if self.habit == Habit::Morning { (0, 0) } else { (1, EFFECT_DAYS) }
+    }
+
+    /// Factor on how often its fans act on it on a day.
+    pub(super) fn pull(&self, day: u16) -> f64 {
+        self.turn.map_or(1.0, |turn| turn.pull(day))
+    }
+
+    /// Whether a touch has its effect on a day.
+    pub(super) fn works(&self, day: u16) -> bool {
+        self.turn.is_none_or(|turn| turn.works(day))
     }
 }

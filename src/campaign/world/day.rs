@@ -169,7 +169,7 @@ impl Campaign {
             Habit::Daily => Some(1.0),
             Habit::Morning => None,
             _ if !is_active => None,
-            Habit::Now => Some(FAN_ACTS),
+            Habit::Now => Some(FAN_ACTS * account.pull(self.pen.day)),
             Habit::Bought => Some(BOUGHT.1),
             Habit::AtSales if self.calendar.calls(self.pen.day) => Some(AT_SALES.0),
             Habit::AtSales => Some(AT_SALES.1),
@@ -228,7 +228,9 @@ fn is_exposed(fan: Fan, day: u16) -> bool {
 }
 
 fn is_effective(account: &Account, fan: Fan, day: u16) -> bool {
-    if account.habit == Habit::Morning { fan.since_morning } else { is_exposed(fan, day) }
+    let is_touched =
+        if account.habit == Habit::Morning { fan.since_morning } else { is_exposed(fan, day) };
+    is_touched && account.works(day)
 }
 
 /// `base` to the power of `exponent`, rounded, so that a last bit in which platforms differ does

@@ -8,17 +8,19 @@ mod crowds;
 mod day;
 mod pen;
 mod person;
+mod turns;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{AccountTruth, Event, Plan, Planted, Truth};
+use super::{AccountTruth, Event, Knobs, Plan, Planted, Truth};
 use crate::config::Invalid;
 use calendar::Calendar;
 use cast::Account;
 use crowds::Crowds;
 use pen::Pen;
 use person::{Draws, People, SEGMENTS};
+use turns::Turns;
 
 const DAY_MS: i64 = 86_400_000;
 /// Accounts that people mention without being fans.
@@ -47,17 +49,20 @@ struct Dice {
     /// Of what is bought or automatic.
     noise: ChaCha8Rng,
     thanks: ChaCha8Rng,
+    turns: ChaCha8Rng,
 }
 
 impl Campaign {
     pub fn new(plan: Plan) -> Result<Self, Invalid> {
         plan.validate()?;
         let mut dice = Dice::new(plan.seed);
-        let accounts = cast::cast(&plan.knobs);
+        let turns = Turns::draw(plan.days, &mut dice.turns);
+        let accounts = cast::cast(&plan.knobs, &turns);
         let draws = Draws { plain: &mut dice.plain, company: &mut dice.company };
         let people = People::draw(&plan, &accounts, draws);
         let crowds = Crowds::draw(&plan, &mut dice);
-        let truth = planted(&plan, &accounts, &people);
+        let mut truth = planted(&plan, &accounts, &people);
+        truth.shifts = turns.truth(&plan, &used_segments(&plan.knobs));
         let Plan { seed, start_ms, days, knobs, .. } = plan;
         Ok(Self {
             calendar: Calendar { days, factor: knobs.sales },
@@ -121,19 +126,20 @@ impl Dice {
             moods: stream(2),
             noise: stream(3),
             thanks: stream(4),
+            turns: stream(5),
         }
     }
 }
 
 fn planted(plan: &Plan, accounts: &[Account], people: &People) -> Truth {
-    let used = if plan.knobs.both > 0.0 { &SEGMENTS[..2] } else { &SEGMENTS[..1] };
-    let segments = || used.iter().flat_map(|names| names.iter());
-    let nothing = || segments().map(|name| ((*name).to_owned(), Planted::default())).collect();
+    let segments = used_segments(&plan.knobs);
+    let nothing = || segments.iter().map(|name| ((*name).to_owned(), Planted::default())).collect();
     let of = |account: &Account, fans| AccountTruth {
         name: account.name.to_string(),
         story: account.story.to_owned(),
         rate_ratio: account.rate_ratio,
         effect_days: account.effect_days(),
+        works_within: account.turn.and_then(|turn| turn.works_within(plan.days)),
         fans,
         exposed_conversions: 0,
         caused_conversions: 0.0,
@@ -146,12 +152,19 @@ fn planted(plan: &Plan, accounts: &[Account], people: &People) -> Truth {
         story: "bots pass it on every day, no effect".to_owned(),
         rate_ratio: 1.0,
         effect_days: (1, cast::EFFECT_DAYS),
+        works_within: None,
         fans: crowds::bots(plan),
         exposed_conversions: 0,
         caused_conversions: 0.0,
         segments: nothing(),
     });
     truth
+}
+
+/// The segments that people are in.
+fn used_segments(knobs: &Knobs) -> Vec<&'static str> {
+    let used = if knobs.both > 0.0 { &SEGMENTS[..2] } else { &SEGMENTS[..1] };
+    used.iter().flat_map(|names| names.iter().copied()).collect()
 }
 
 fn person_name(number: u32) -> String {
