@@ -70,11 +70,12 @@ fn deliver(
         let id = shift.id;
         match sink.send(&shift) {
             Ok(()) => {
-                queue.metrics.delivered.inc();
                 if attempt > 0 {
                     tracing::info!(sink = name, "shifts are told again");
                 }
-                return queue.done(number);
+                queue.done(number);
+                queue.metrics.delivered.inc();
+                return;
             }
             Err(error @ SendError::Never(_)) => {
                 queue.metrics.failures.inc();

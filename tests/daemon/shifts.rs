@@ -115,6 +115,8 @@ fn a_change_of_leader_is_told_once_over_a_crash_and_so_is_one_meanwhile() {
     let id = told["id"].as_str().unwrap().to_owned();
     assert_eq!(daemon.json("/api/v1/shifts")["shifts"][0]["id"], id);
 
+    // What is delivered but not noted as such would come again.
+    daemon.await_metric("sillage_notifications_total", &[r#"sink="kafka""#], 1.0);
     daemon.signal(Signal::KILL);
     daemon.await_end(WITHIN);
     produce(kafka, "shifts", &wave("cy", 75..2_000, 2));
