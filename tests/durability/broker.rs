@@ -108,3 +108,28 @@ fn a_slow_broker_is_no_shard_that_stands_still() {
     is_as_read_anew(&kafka.brokers(), TOPIC, &daemon);
     daemon.stop();
 }
+
+#[test]
+fn a_member_that_stops_while_a_commit_is_under_way_leaves_the_group() {
+    let kafka = Kafka::start(Ports::draw());
+    let proxy = Proxy::start(&kafka.brokers_by_detour(), kafka.behind_the_detour());
+    kafka.create_topic(TOPIC, 1, &[]);
+    produce(&kafka, TOPIC, &acts(0..100));
+    proxy.slow_down(Duration::from_millis(100));
+    let folder = tempfile::tempdir().unwrap();
+    let run = || {
+        let settings = [("SILLAGE__SNAPSHOT__DIR", folder.path().to_str().unwrap())];
+        Daemon::start(&kafka.brokers_by_detour(), TOPIC, &settings)
+    };
+    let daemon = run();
+    daemon.await_ready();
+    // The only snapshot is the last one.
+    daemon.stop();
+    let began = sillage::clock::instant();
+    let daemon = run();
+    daemon.await_ready();
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}, as if the session of 45 s had to time out");
+    assert!(daemon.metric("sillage_records_received_total", &[]).abs() < 0.5);
+    daemon.stop();
+}

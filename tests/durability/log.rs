@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use sillage::clock;
 use tempfile::TempDir;
 
-use crate::process::{Daemon, WITHIN};
+use crate::process::{DRAINED_WITHIN, Daemon, WITHIN};
 use crate::stream::{event, produce, ranking};
 use crate::support::kafka::{Kafka, poll};
 
@@ -82,6 +82,9 @@ fn a_start_goes_on_where_the_last_one_ended() {
     assert!(ranking(&daemon, "s")["complete"].as_bool().unwrap());
     // What is committed is what is durable.
     daemon.await_metric("sillage_kafka_committed_offset", &[], 60.0);
+    poll("the commit to be answered", WITHIN, || {
+        (daemon.metric("sillage_kafka_commits_total", &[]) >= 1.0).then_some(())
+    });
     assert!(daemon.metric("sillage_snapshots_total", &[]) >= 1.0);
     daemon.stop();
 }
@@ -93,7 +96,7 @@ fn what_was_deleted_before_it_was_read_is_told() {
     produce(kafka, topic, &fans("ada", 50, 30));
     kafka.delete_records(topic, 0, 70);
     let refused = start(topic, &folder, &[("SILLAGE__KAFKA__ON_GAP", "stop")]);
-    let end = refused.await_end(WITHIN);
+    let end = refused.await_end(DRAINED_WITHIN);
     assert_eq!(end.code(), Some(1));
     let said = end.said.join("\n");
     assert!(said.contains("records 50 to 70 of deleted-0 were deleted"), "{said}");
@@ -142,7 +145,7 @@ fn a_topic_made_anew_is_not_the_one_of_the_snapshot() {
     kafka.create_topic(topic, 1, &[]);
     produce(kafka, topic, &fans("bob", 0, 80));
     let refused = start(topic, &folder, &[("SILLAGE__KAFKA__ON_OTHER_LOG", "stop")]);
-    let end = refused.await_end(WITHIN);
+    let end = refused.await_end(DRAINED_WITHIN);
     assert_eq!(end.code(), Some(1));
     assert!(end.said.join("\n").contains("another log"), "{}", end.said.join("\n"));
     let daemon = start(topic, &folder, &[]);

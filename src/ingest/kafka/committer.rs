@@ -1,11 +1,13 @@
 //! Commits offsets, so that tools that watch the group's lag see how far it is.
 //!
 //! Invariant: only what a durable snapshot covers is committed; nothing reads it back.
+#![allow(unsafe_code, reason = "rd_kafka_commit_queue has no safe wrapper in rdkafka")]
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::bindings as sys;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::Context;
@@ -28,6 +30,27 @@ impl Committer {
         for (topic, offset) in offsets {
             list.add_partition_offset(topic, partition, Offset::Offset(*offset))?;
         }
-        consumer.commit(&list, CommitMode::Async)
+        consumer.context().committing(|| commit(&consumer, &list))
+    }
+}
+
+/// Sends a commit whose answer comes as an event when the consumer is polled; that of the plain
+/// asynchronous commit comes to nobody.
+fn commit(
+    consumer: &BaseConsumer<Context>,
+    offsets: &TopicPartitionList,
+) -> Result<(), KafkaError> {
+    let client = consumer.client().native_ptr();
+    // SAFETY: the client is alive, and has a group, so that it has this queue.
+    let queue = unsafe { sys::rd_kafka_queue_get_consumer(client) };
+    // SAFETY: all three are alive, and the request keeps what it needs of them.
+    let code = unsafe {
+        sys::rd_kafka_commit_queue(client, offsets.ptr(), queue, None, std::ptr::null_mut())
+    };
+    // SAFETY: what was handed out above is given back once.
+    unsafe { sys::rd_kafka_queue_destroy(queue) };
+    match RDKafkaErrorCode::from(code) {
+        RDKafkaErrorCode::NoError => Ok(()),
+        code => Err(KafkaError::ConsumerCommit(code)),
     }
 }

@@ -261,8 +261,11 @@ fn on_poll_error(consumer: &BaseConsumer<Context>, error: &KafkaError) {
 fn leave(consumer: Arc<BaseConsumer<Context>>) -> Result<(), Error> {
     let began = clock::instant();
     consumer.unsubscribe();
-    // The owners are asked to let go in a callback of this poll.
-    while Arc::strong_count(&consumer) > 1 && began.elapsed() < LEAVE_WITHIN {
+    // The owners are asked to let go in a callback of this poll. A client that is closed while a
+    // commit is under way does not tell the group that it leaves, and whoever comes next waits for
+    // the session to time out.
+    let is_committing = || consumer.context().is_committing() && began.elapsed() < LEAVE_WITHIN / 2;
+    while (Arc::strong_count(&consumer) > 1 || is_committing()) && began.elapsed() < LEAVE_WITHIN {
         drop(consumer.poll(POLL));
     }
     match Arc::try_unwrap(consumer) {
