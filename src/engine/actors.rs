@@ -17,8 +17,10 @@ use crate::model::{AccountKey, RING_BUCKETS};
 /// Outbound weights are quarters of a unit, capped at more than a nibble holds.
 pub(super) type OutboundQuarters = Steps<4>;
 
-/// Bytes that an actor takes with its place in the index.
-const ACTOR_BYTES: usize = size_of::<Actor>() + size_of::<Member>() + 2 * size_of::<u32>();
+/// Bytes that an actor takes with its places in the index and, whether it converts or not, in the
+/// list of those who do: how long that is depends on the pace at which histories are extracted,
+/// and whom a limit evicts must not.
+const ACTOR_BYTES: usize = size_of::<Actor>() + size_of::<Member>() + 3 * size_of::<u32>();
 
 /// An actor that is not listed among those who convert.
 pub(super) const UNLISTED: u32 = u32::MAX;

@@ -84,10 +84,6 @@ impl Closing {
     pub(super) const fn stand_at(&mut self, closed: Option<u32>, next_ms: i64) {
         (self.closed, self.next_ms) = (closed, next_ms);
     }
-
-    pub(super) const fn bytes(&self) -> usize {
-        self.converters.len() * size_of::<u32>()
-    }
 }
 
 impl Shard {

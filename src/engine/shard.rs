@@ -194,8 +194,9 @@ impl Shard {
         let bucket = bucket.unwrap_or(u32::MAX);
         self.check(interaction, bucket)?;
         let known = self.actors.find(interaction.actor, at.actor);
-        let nothing_new = interaction.target.is_none() || at.influencer.is_some();
-        self.make_room(known.is_some() && nothing_new)?;
+        let target = interaction.target.as_ref();
+        let influencer = target.and_then(|target| self.slots.influencer(target.key, at.influencer));
+        self.make_room(known.is_some() && (target.is_none() || influencer.is_some()))?;
         let known = known.filter(|actor| self.actors.holds(*actor, interaction.actor));
         let set = self.set_of(batch, interaction, (known, bucket), at.own_set)?;
         let late = self.newest_ms.is_some_and(|newest| interaction.time_ms < newest);
@@ -302,7 +303,7 @@ impl Shard {
         let ledgers = self.credited.bytes() + self.organic.bytes();
         let attribution =
             self.touches.bytes() + self.waiting.bytes() + self.sales.bytes() + ledgers;
-        let people = self.actors.bytes() + self.blocks.bytes() + self.closing.bytes();
+        let people = self.actors.bytes() + self.blocks.bytes();
         people + attribution + self.slots.bytes() + self.ids.bytes()
     }
 }

@@ -1,6 +1,7 @@
 //! Streams that are interrupted anywhere: by a picture, a body, and a shard restored from it.
 
-use sillage::engine::Limits;
+use sillage::engine::{Limits, Outcome};
+use sillage::model::Reason;
 use sillage::snapshot::encode;
 
 use crate::adversary::{Stream, stream};
@@ -80,4 +81,26 @@ fn interrupt(input: &Input, cut: Cut, what: &str) -> sillage::engine::Usage {
     encode(&frozen, histories.as_ref(), &mut later);
     assert!(later == body, "{what}: the picture changed");
     original.shard.usage()
+}
+
+#[test]
+fn where_memory_is_short_neither_batches_nor_the_pace_of_extraction_show() {
+    let mut refused = 0;
+    for seed in 0..soak::or(240, 20_000) {
+        let stream = stream(seed);
+        let input = Input::of(&stream);
+        let memory_bytes = [18_000, 20_000, 24_000][(seed / 3 % 3) as usize];
+        let limits = Limits { memory_bytes, ..cut(seed, &stream, input.len()).limits };
+        let mut whole = Running::new(&input, &limits);
+        whole.batch = 64;
+        whole.feed(&input, 0..input.len(), (1, false));
+        let mut single = Running::new(&input, &limits);
+        single.batch = 1;
+        single.feed(&input, 0..input.len(), (1, false));
+        assert_eq!(whole.outcomes, single.outcomes, "seed {seed}");
+        assert_eq!(whole.standings(), single.standings(), "seed {seed}");
+        let full = Outcome::Rejected(Reason::StateFull);
+        refused += whole.outcomes.iter().filter(|outcome| **outcome == full).count();
+    }
+    assert!(refused > 1_000, "{refused}");
 }

@@ -12,9 +12,6 @@ use sillage::snapshot::{decode, encode};
 
 use crate::adversary::Stream;
 
-/// Events a batch.
-const BATCH: usize = 5;
-
 /// Canonical events with their times, and what to read them by.
 pub(crate) struct Input {
     pub(crate) params: Params,
@@ -27,6 +24,8 @@ pub(crate) struct Running {
     pub(crate) shard: Shard,
     pub(crate) histories: Option<Histories>,
     pub(crate) outcomes: Vec<Outcome>,
+    /// Events a batch.
+    pub(crate) batch: usize,
     book: ScoreBook,
     params: Params,
 }
@@ -68,7 +67,7 @@ impl Running {
 
     fn with(shard: Shard, histories: Option<Histories>, params: &Params) -> Self {
         let (book, params) = (ScoreBook::new(params), params.clone());
-        Self { shard, histories, outcomes: Vec::new(), book, params }
+        Self { shard, histories, outcomes: Vec::new(), batch: 5, book, params }
     }
 
     /// Applies a part of the input, and extracts `pace` entries after each batch; publishes after
@@ -79,7 +78,7 @@ impl Running {
         part: std::ops::Range<usize>,
         (pace, publishes): (usize, bool),
     ) {
-        for (n, lines) in input.lines[part].chunks(BATCH).enumerate() {
+        for (n, lines) in input.lines[part].chunks(self.batch).enumerate() {
             if publishes && n % 2 == 1 {
                 self.publish();
             }
