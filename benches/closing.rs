@@ -21,8 +21,8 @@ use load::{limits, thread_time};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Entries of a slice, as owners take them.
-const SLICE: usize = 2000;
+/// Entries of a slice, as owners take them: usually, and while a picture is due.
+const SLICES: [usize; 2] = [2_000, 10_000];
 
 /// What the owner was held by.
 #[derive(Default)]
@@ -42,8 +42,9 @@ struct Held {
 fn main() {
     let wanted: Vec<u32> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
     println!(
-        "{:>10} {:>7} {:>10} {:>14} {:>12} {:>14} {:>14} {:>22}",
+        "{:>10} {:>8} {:>7} {:>10} {:>14} {:>12} {:>14} {:>14} {:>22}",
         "actors",
+        "slice of",
         "closes",
         "people",
         "extraction ms",
@@ -60,56 +61,64 @@ fn main() {
             ids: false,
             ..Load::default()
         };
-        report(actors, &measure(&load));
+        for slice in SLICES {
+            report(actors, slice, &measure(&load, slice));
+        }
     }
 }
 
-fn measure(load: &Load) -> Held {
+fn measure(load: &Load, slice: usize) -> Held {
     let mut shard = Shard::new(&Params::default(), &limits());
     let mut held = Held::default();
     let mut spent = Duration::ZERO;
     load::feed(load, |batches| {
         for batch in batches {
-            step(&mut shard, batch, &mut held, &mut spent);
+            spent = step(&mut shard, (batch, slice), &mut held, spent);
         }
     });
     held.other_batches.sort_unstable();
     held
 }
 
-/// A batch and a slice.
-fn step(shard: &mut Shard, batch: &Batch<'_>, held: &mut Held, spent: &mut Duration) {
+/// A batch and a slice; takes and gives what the slices since the last close took.
+fn step(
+    shard: &mut Shard,
+    (batch, slice): (&Batch<'_>, usize),
+    held: &mut Held,
+    mut spent: Duration,
+) -> Duration {
     let mut outcomes = Vec::with_capacity(batch.interactions().len());
     let was_extracting = shard.is_extracting();
     let took = timed(|| shard.apply(batch, &mut outcomes));
     if shard.is_extracting() && !was_extracting {
         held.closes += 1;
         held.worst_closing_batch = held.worst_closing_batch.max(took);
-        *spent = Duration::ZERO;
+        spent = Duration::ZERO;
     } else {
         held.other_batches.push(took);
     }
     let faults = page_faults();
     let took = timed(|| {
-        shard.extract(SLICE);
+        shard.extract(slice);
     });
-    *spent += took;
+    spent += took;
     held.worst_slice = held.worst_slice.max(took);
     if page_faults() == faults {
         held.worst_without_faults = held.worst_without_faults.max(took);
     }
     if let Some(histories) = shard.take_histories() {
-        held.extraction = held.extraction.max(*spent);
+        held.extraction = held.extraction.max(spent);
         let people = histories.segments.iter().map(|segment| segment.people.len()).sum();
         held.people = held.people.max(people);
     }
+    spent
 }
 
-fn report(actors: u32, held: &Held) {
+fn report(actors: u32, slice: usize, held: &Held) {
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let batches = &held.other_batches;
     println!(
-        "{actors:>10} {:>7} {:>10} {:>14.1} {:>12.2} {:>14.2} {:>14.2} {:>14.2}, {:>6.2}",
+        "{actors:>10} {slice:>8} {:>7} {:>10} {:>14.1} {:>12.2} {:>14.2} {:>14.2} {:>14.2}, {:>6.2}",
         held.closes,
         held.people,
         ms(held.extraction),

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+/// From one look at its counters to the next, each of which costs it a page of `/metrics`.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// What a process needed.
 pub(crate) struct Measured {
     pub(crate) events: u64,
@@ -67,7 +70,7 @@ impl Sillage {
                 return (now, found);
             }
             assert!(now < deadline, "{start}: {found} of {least} after ten minutes");
-            std::thread::park_timeout(Duration::from_millis(10));
+            std::thread::park_timeout(LOOK_EVERY);
         }
     }
 

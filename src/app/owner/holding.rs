@@ -38,8 +38,8 @@ const BATCH_TIME: Range<Duration> = Duration::from_millis(2)..Duration::from_mil
 const EXTRACTED: usize = 2000;
 
 /// The same while a picture is due, which waits for the end of it: while buckets close faster than
-/// they are extracted there would be none. Still within the time between two looks at commands.
-const EXTRACTED_WHEN_DUE: usize = 20_000;
+/// they are extracted there would be none. Some 3 ms.
+const EXTRACTED_WHEN_DUE: usize = 10_000;
 
 pub(super) struct Holding {
     pub(super) partition: i32,
