@@ -51,7 +51,7 @@ impl Sillage {
             events,
             cpu_seconds: cpu_seconds(self.process.id()),
             events_per_second: per_second((since, before), (now, counted)),
-            peak_bytes: peak_bytes(self.process.id()),
+            peak_bytes: self.peak_bytes(),
         }
     }
 
@@ -82,6 +82,21 @@ impl Sillage {
     pub(crate) fn ask(&self, path: &str) -> Option<String> {
         let url = format!("http://{}{path}", self.address);
         ureq::get(&url).call().ok()?.body_mut().read_to_string().ok()
+    }
+
+    /// Host and port where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Memory that it holds now.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        bytes_of(self.process.id(), "VmRSS:")
+    }
+
+    /// Most memory that it ever held.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        peak_bytes(self.process.id())
     }
 
     pub(crate) fn cpu_seconds(&self) -> f64 {
@@ -143,7 +158,11 @@ fn cpu_seconds_in(folder: &std::path::Path) -> f64 {
 
 /// Most memory that a process ever held.
 pub(crate) fn peak_bytes(process: u32) -> u64 {
+    bytes_of(process, "VmHWM:")
+}
+
+fn bytes_of(process: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it must run");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a line");
+    let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }

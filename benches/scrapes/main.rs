@@ -1,0 +1,128 @@
+//! What scrapes cost a catch-up: the daemon on a real Kafka shows about 100,000 series of scores to
+//! ten scrapers, all at once each second, beside the same catch-up that nobody scrapes.
+//!
+//! `cargo bench --bench scrapes [-- EVENTS [ROUNDS]]`, 10 M events and 3 rounds by default.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a benchmark"
+)]
+
+#[path = "../catch_up/measure.rs"]
+mod measure;
+#[path = "../catch_up/produce.rs"]
+mod produce;
+mod progress;
+mod scraper;
+#[path = "../../tests/support/kafka.rs"]
+mod support;
+
+use std::thread;
+use std::time::Duration;
+
+use sillage::campaign::Load;
+
+use measure::{Sillage, sum};
+use progress::Speed;
+use scraper::Scrapers;
+use support::{Kafka, Ports};
+
+const TOPIC: &str = "scraped";
+const PARTITIONS: usize = 6;
+
+/// Of 16 segments: 6 series each, and 21 of an influencer.
+const SHOWN: [(&str, &str); 2] =
+    [("SILLAGE__EXPORT__TOP_K", "300"), ("SILLAGE__EXPORT__SERIES_LIMIT", "200000")];
+
+/// After the catch-up, while scrapes go on: for buffers to have their size, and to see them grow.
+const WARM_UP: Duration = Duration::from_secs(15);
+const WATCHED: Duration = Duration::from_secs(60);
+
+fn main() {
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let number = |at: usize| arguments.get(at).map(|arg| arg.parse::<u64>().expect("a number"));
+    let (events, rounds) = (number(0).unwrap_or(10_000_000), number(1).unwrap_or(3));
+    let kafka = Kafka::start(Ports::draw());
+    kafka.create_topic(TOPIC, i32::try_from(PARTITIONS).unwrap(), &[]);
+    produce::fill(&kafka.brokers(), TOPIC, Load { events, conversions: 20, ..Load::default() });
+    println!("{events} events, 2 % of them conversions, {PARTITIONS} partitions, zstd");
+    for round in 0..rounds {
+        // Whichever comes second finds warmer caches, or a busier machine.
+        if round % 2 == 0 {
+            let alone = alone(&kafka, events);
+            scraped(&kafka, events).compare(alone);
+        } else {
+            let scraped = scraped(&kafka, events);
+            scraped.compare(alone(&kafka, events));
+        }
+    }
+    hold(&kafka, events);
+}
+
+fn start(kafka: &Kafka) -> Sillage {
+    Sillage::start(&kafka.brokers(), TOPIC, &SHOWN)
+}
+
+fn alone(kafka: &Kafka, events: u64) -> Speed {
+    let speed = progress::catch_up(&start(kafka), events);
+    println!("not scraped   {speed}");
+    speed
+}
+
+fn scraped(kafka: &Kafka, events: u64) -> Speed {
+    let sillage = start(kafka);
+    let scrapers = Scrapers::start(sillage.address());
+    let speed = progress::catch_up(&sillage, events);
+    println!("scraped       {speed}");
+    scrapers.end().report();
+    report_server(&sillage);
+    speed
+}
+
+/// Memory while nothing but scrapes goes on.
+fn hold(kafka: &Kafka, events: u64) {
+    let sillage = start(kafka);
+    progress::catch_up(&sillage, events);
+    let before = sillage.memory_bytes();
+    let scrapers = Scrapers::start(sillage.address());
+    thread::park_timeout(WARM_UP);
+    let warm = sillage.memory_bytes();
+    thread::park_timeout(WATCHED);
+    let end = sillage.memory_bytes();
+    println!(
+        "memory: before the first scrape {:.1} MB, after {WARM_UP:?} of scrapes {:.1} MB, after \
+         {WATCHED:?} more {:.1} MB",
+        before as f64 / 1e6,
+        warm as f64 / 1e6,
+        end as f64 / 1e6,
+    );
+    scrapers.end().report();
+    report_server(&sillage);
+}
+
+/// What the daemon itself says of scrapes.
+fn report_server(sillage: &Sillage) {
+    let metrics = sillage.metrics().expect("an answer");
+    let of = |name: &str, rest: &str| sum(&metrics, &format!("sillage_{name}{rest}"));
+    let render = "scrape_render_seconds";
+    let (renders, quick) = (of(render, "_count"), of(render, "_bucket{le=\"0.01\"}"));
+    let request = "http_request_duration_seconds";
+    let handler = "handler=\"/metrics\"";
+    println!(
+        "  the daemon: {} series, {renders} renders, {:.1} % within 10 ms; {} requests, {} within \
+         25 ms, {} within 100 ms",
+        of("series_exported{", ""),
+        100.0 * quick as f64 / renders.max(1) as f64,
+        of(request, &format!("_count{{{handler}}}")),
+        of(request, &format!("_bucket{{{handler},le=\"0.025\"}}")),
+        of(request, &format!("_bucket{{{handler},le=\"0.1\"}}")),
+    );
+}

@@ -1,0 +1,149 @@
+//! Scrapers as Prometheus has them: a connection each that stays, a scrape each second.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+const EVERY: Duration = Duration::from_secs(1);
+const GIVE_UP: Duration = Duration::from_secs(30);
+const PIECE: usize = 256 << 10;
+
+const TEXT: &str = "text/plain;version=0.0.4";
+const OPEN: &str = "application/openmetrics-text;version=1.0.0";
+
+/// What they ask for: how many, `Accept`, `Accept-Encoding`. Prometheus itself asks as the last.
+const ASKED: [(usize, &str, &str); 3] =
+    [(4, TEXT, "identity"), (3, OPEN, "identity"), (3, OPEN, "gzip")];
+
+/// Scrapers that run, until they are told to end.
+pub(crate) struct Scrapers {
+    running: Vec<JoinHandle<Scraped>>,
+    over: Arc<AtomicBool>,
+    began: Instant,
+}
+
+/// What they found.
+#[derive(Default)]
+pub(crate) struct Scraped {
+    /// From the request to the first byte of the answer, and to the last, of each scrape.
+    heads: Vec<Duration>,
+    wholes: Vec<Duration>,
+    bytes: u64,
+    /// CPU time of their threads, that of the kernel for them included.
+    cpu: Duration,
+    during: Duration,
+}
+
+impl Scrapers {
+    pub(crate) fn start(address: &str) -> Self {
+        let (over, began) = (Arc::new(AtomicBool::new(false)), Instant::now());
+        let ask = |accept: &str, encoding: &str| {
+            format!(
+                "GET /metrics HTTP/1.1\r\nhost: {address}\r\naccept: {accept}\r\n\
+                 accept-encoding: {encoding}\r\n\r\n"
+            )
+        };
+        let requests = ASKED.iter().flat_map(|(times, accept, encoding)| {
+            std::iter::repeat_n(ask(accept, encoding), *times)
+        });
+        let running = requests
+            .map(|request| {
+                let (address, over) = (address.to_owned(), Arc::clone(&over));
+                thread::spawn(move || scrape(&address, &request, began, &over))
+            })
+            .collect();
+        Self { running, over, began }
+    }
+
+    pub(crate) fn end(self) -> Scraped {
+        self.over.store(true, Ordering::Relaxed);
+        let mut all = Scraped::default();
+        for one in self.running {
+            let one = one.join().expect("a scraper must not fail");
+            all.heads.extend(one.heads);
+            all.wholes.extend(one.wholes);
+            all.bytes += one.bytes;
+            all.cpu += one.cpu;
+        }
+        all.during = self.began.elapsed();
+        all
+    }
+}
+
+impl Scraped {
+    pub(crate) fn report(mut self) {
+        println!(
+            "  {} scrapes of {:.1} MB on the wire: to the head {}, to the end {}; CPU of the \
+             scrapers {:.2} s in {:.0} s",
+            self.wholes.len(),
+            self.bytes as f64 / self.wholes.len().max(1) as f64 / 1e6,
+            percentiles(&mut self.heads),
+            percentiles(&mut self.wholes),
+            self.cpu.as_secs_f64(),
+            self.during.as_secs_f64(),
+        );
+    }
+}
+
+fn percentiles(times: &mut [Duration]) -> String {
+    times.sort_unstable();
+    let at = |p: usize| times[(times.len() * p / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
+    format!("p50 {:.1} ms, p99 {:.1} ms", at(50), at(99))
+}
+
+/// Scrapes at each whole second since `began`, so that all do at once.
+fn scrape(address: &str, request: &str, began: Instant, over: &AtomicBool) -> Scraped {
+    let mut stream = connect(address);
+    let (mut found, mut piece) = (Scraped::default(), vec![0; PIECE]);
+    let mut due = began;
+    while !over.load(Ordering::Relaxed) {
+        while Instant::now() < due {
+            thread::park_timeout(due - Instant::now());
+        }
+        let asked = Instant::now();
+        stream.write_all(request.as_bytes()).expect("asked");
+        let mut read = stream.read(&mut piece).expect("an answer");
+        found.heads.push(asked.elapsed());
+        let whole = length(&piece[..read]);
+        found.bytes += whole as u64;
+        while read < whole {
+            let more = stream.read(&mut piece).expect("the rest");
+            assert!(more > 0, "an answer was cut at {read} of {whole} bytes");
+            read += more;
+        }
+        found.wholes.push(asked.elapsed());
+        while due <= Instant::now() {
+            due += EVERY;
+        }
+    }
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    found.cpu = Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap());
+    found
+}
+
+/// Connects as soon as somebody listens.
+fn connect(address: &str) -> TcpStream {
+    let deadline = Instant::now() + GIVE_UP;
+    loop {
+        if let Ok(stream) = TcpStream::connect(address) {
+            stream.set_read_timeout(Some(GIVE_UP)).expect("a timeout");
+            return stream;
+        }
+        assert!(Instant::now() < deadline, "nobody listens at {address}");
+        thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Bytes of an answer, head and body, by its head.
+fn length(start: &[u8]) -> usize {
+    let end = start.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head") + 4;
+    let head = std::str::from_utf8(&start[..end]).expect("a head is text").to_lowercase();
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+    end + length.expect("a length").parse::<usize>().expect("a number")
+}
