@@ -14,6 +14,7 @@ mod oracle;
 mod support;
 
 mod process;
+mod receivers;
 mod stream;
 
 mod erasure;

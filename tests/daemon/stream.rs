@@ -59,7 +59,19 @@ fn actor_of(line: &str) -> &str {
 
 /// A canonical event.
 pub(crate) fn event(kind: &str, actor: &str, target: &str, time_ms: i64) -> String {
-    json!({ "kind": kind, "actor": actor, "target": target, "time": time_ms, "segments": ["s"] })
+    event_in("s", kind, actor, target, time_ms)
+}
+
+/// The same, of somebody in another segment.
+pub(crate) fn event_in(
+    segment: &str,
+    kind: &str,
+    actor: &str,
+    target: &str,
+    time_ms: i64,
+) -> String {
+    let segments = [segment];
+    json!({ "kind": kind, "actor": actor, "target": target, "time": time_ms, "segments": segments })
         .to_string()
 }
 

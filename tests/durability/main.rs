@@ -14,6 +14,8 @@
 mod oracle;
 #[path = "../daemon/process.rs"]
 mod process;
+#[path = "../daemon/receivers.rs"]
+mod receivers;
 #[path = "../daemon/stream.rs"]
 mod stream;
 #[path = "../support/mod.rs"]
@@ -28,3 +30,4 @@ mod log;
 mod partitions;
 mod proxy;
 mod rounds;
+mod sinks;

@@ -146,5 +146,6 @@ fn parts(segments: Vec<SegmentStandings>, readiness: Readiness) -> Parts {
         erase: None,
         reload: Arc::new(reload),
         build: Build { version: "1.2.3".into(), ..Build::default() },
+        exemplars: Arc::new(Vec::new),
     }
 }
