@@ -87,19 +87,27 @@ fn scraped(kafka: &Kafka, events: u64) -> Speed {
     speed
 }
 
-/// Memory while nothing but scrapes goes on.
+/// Memory, and the CPU time of the daemon, while nothing but scrapes goes on.
 fn hold(kafka: &Kafka, events: u64) {
     let sillage = start(kafka);
     progress::catch_up(&sillage, events);
-    let before = sillage.memory_bytes();
+    let spent = || {
+        let before = sillage.cpu_seconds();
+        thread::park_timeout(WARM_UP);
+        (sillage.cpu_seconds() - before) / WARM_UP.as_secs_f64()
+    };
+    // What is left of the catch-up ends meanwhile.
+    spent();
+    let (alone, before) = (spent(), sillage.memory_bytes());
     let scrapers = Scrapers::start(sillage.address());
-    thread::park_timeout(WARM_UP);
-    let warm = sillage.memory_bytes();
+    let (scraped, warm) = (spent(), sillage.memory_bytes());
     thread::park_timeout(WATCHED);
     let end = sillage.memory_bytes();
     println!(
-        "memory: before the first scrape {:.1} MB, after {WARM_UP:?} of scrapes {:.1} MB, after \
-         {WATCHED:?} more {:.1} MB",
+        "read to the end: {:.1} ms of CPU a second, scraped {:.1} ms; memory before the first scrape \
+         {:.1} MB, after {WARM_UP:?} of scrapes {:.1} MB, after {WATCHED:?} more {:.1} MB",
+        alone * 1e3,
+        scraped * 1e3,
         before as f64 / 1e6,
         warm as f64 / 1e6,
         end as f64 / 1e6,

@@ -48,8 +48,8 @@ pub struct Exposition {
     render_seconds: Histogram,
     selection: Mutex<Selection>,
     planned: Mutex<Planned>,
-    prometheus: Mutex<Rendered>,
-    open_metrics: Mutex<Rendered>,
+    prometheus: Rendered,
+    open_metrics: Rendered,
 }
 
 /// The plan for the newest view, and since when there is one.
@@ -75,8 +75,8 @@ impl Exposition {
             render_seconds,
             selection: Mutex::new(Selection::new(config)),
             planned: Mutex::new(Planned { plan: None, since: clock::instant() }),
-            prometheus: Mutex::default(),
-            open_metrics: Mutex::default(),
+            prometheus: Rendered::default(),
+            open_metrics: Rendered::default(),
         }
     }
 
@@ -114,20 +114,17 @@ impl Exposition {
             Format::Prometheus => &self.prometheus,
             Format::OpenMetrics => &self.open_metrics,
         };
-        let mut rendered = rendered.lock().unwrap_or_else(PoisonError::into_inner);
-        if rendered.sequence() < Some(plan.view.sequence) {
+        let picture = rendered.picture(plan.view.sequence, |out| {
             let timer = self.render_seconds.start_timer();
-            rendered
-                .renew(plan.view.sequence, |out| scores::write(out, format, &plan, &self.model));
+            scores::write(out, format, &plan, &self.model);
             timer.observe_duration();
-        }
+        });
         if !compressed {
-            return Ok([rendered.text(), own.into()]);
+            return Ok([picture.text(), own.into()]);
         }
-        let front = rendered.compressed()?;
-        drop(rendered);
+        let front = rendered.compressed(&picture)?;
         let end = front.end(&own)?;
-        Ok([Bytes::from_owner(rendered::Shared(front)), end.into()])
+        Ok([rendered::lent(front), end.into()])
     }
 
     fn plan(&self) -> Arc<Plan> {
