@@ -42,7 +42,10 @@ impl Instruments {
         let histogram = HistogramOpts::from(opts(durations)).buckets(buckets);
         let durations = HistogramVec::new(histogram, durations.labels)?;
         for handler in handlers {
-            requests.with_label_values(&[handler, "GET", "200"]);
+            // A fault is seen as one more of what is counted already.
+            for code in ["200", "500"] {
+                requests.with_label_values(&[handler, "GET", code]);
+            }
             durations.with_label_values(&[handler]);
         }
         let info = IntGaugeVec::new(opts(&catalogue::BUILD), catalogue::BUILD.labels)?;
