@@ -48,6 +48,7 @@ async fn main() -> anyhow::Result<()> {
         erase: None,
         reload: Arc::new(|| Ok(Reloaded::default())),
         build: Build { version: env!("CARGO_PKG_VERSION").into(), ..Build::default() },
+        exemplars: Arc::new(Vec::new),
     };
     let runtime = tokio::runtime::Handle::current();
     let server = Server::start(&runtime, &Config::default(), &ExportConfig::default(), parts)?;

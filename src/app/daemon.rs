@@ -69,6 +69,7 @@ impl Daemon {
         readiness.set("starting", Some("no partition is assigned yet".into()));
         let shift_log = ShiftLog::default();
         let shifts = Shifts::start(config, &registry, &shift_log)?;
+        let (letters, dead_letters) = super::dead_letter::start(config, &registry)?;
         let parts = serve::Parts {
             views: views.clone(),
             shifts: shift_log,
@@ -79,13 +80,13 @@ impl Daemon {
             erase: super::erasure::start(config, &readiness, &account)?,
             reload: reloading.for_server(),
             build: super::build::info(),
+            exemplars: super::dead_letter::exemplars(&letters),
         };
         let server = Server::start(runtime.handle(), &config.serve, &config.export, parts)?;
         reloading.follow(Arc::clone(server.exposition()));
         let book = Arc::new(ScoreBook::new(&config.model));
         let (limit, clock) = (config.state.memory_limit.0, config.view.clock);
         let pulse = Pulse::new(Arc::clone(&book), views.clone(), clock, &registry, limit)?;
-        let (letters, dead_letters) = super::dead_letter::start(config, &registry)?;
         let kafka_metrics = kafka::Metrics::register(&registry, &config.kafka.topics)?;
         let scoring = scoring(config, &registry)?;
         let secret = secret(config)?;

@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::api::{self, Erase};
 use super::config::{Config, ExportConfig};
-use super::exposition::Exposition;
+use super::exposition::{Exemplars, Exposition};
 use super::health::Readiness;
 use super::instruments::{Build, Instruments};
 use super::reload::Reload;
@@ -45,6 +45,8 @@ pub struct Parts {
     /// How the configuration is read anew.
     pub reload: Reload,
     pub build: Build,
+    /// Examples of what the metrics of the registry count.
+    pub exemplars: Exemplars,
 }
 
 /// A running server. Dropped without [`Server::stop`], it cuts its connections.
@@ -82,12 +84,12 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let _within = runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(failed)?;
-        let Parts { views, shifts, registry, params, readiness, status, erase, reload, build } =
-            parts;
+        let Parts { views, shifts, registry, params, readiness, status, .. } = parts;
+        let Parts { erase, reload, build, exemplars, .. } = parts;
         let instruments = Instruments::register(&registry, &build, &routes::PATHS)?;
         let render = instruments.render_seconds.clone();
         let exposition = Exposition::new(export, &params, views.clone(), registry, render);
-        let exposition = Arc::new(exposition);
+        let exposition = Arc::new(exposition.with_exemplars(exemplars));
         let (stop, stopping) = watch::channel(false);
         let router = routes::router(Arc::new(Sources {
             views,

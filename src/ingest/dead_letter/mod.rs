@@ -4,6 +4,7 @@
 
 mod config;
 mod file;
+mod latest;
 mod metrics;
 mod queue;
 

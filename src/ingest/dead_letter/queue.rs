@@ -8,6 +8,7 @@ use std::time::Duration;
 use prometheus::Registry;
 use tracing::{error, info};
 
+use super::latest::Latest;
 use super::metrics::Metrics;
 use super::{Config, DeadLetter, OnFailure, Sink};
 use crate::clock;
@@ -22,7 +23,10 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Takes dead letters from any thread.
 #[derive(Clone)]
-pub struct DeadLetters(Option<Arc<Queue>>);
+pub struct DeadLetters {
+    queue: Option<Arc<Queue>>,
+    latest: Arc<Latest>,
+}
 
 /// The holder of the thread that writes.
 pub struct Writer(Option<Arc<Queue>>);
@@ -61,7 +65,8 @@ impl DeadLetters {
         registry: &Registry,
     ) -> Result<(Self, Writer), prometheus::Error> {
         let metrics = Metrics::register(registry)?;
-        let Some(sink) = sink else { return Ok((Self(None), Writer(None))) };
+        let latest = Arc::<Latest>::default();
+        let Some(sink) = sink else { return Ok((Self { queue: None, latest }, Writer(None))) };
         let queue = Arc::new(Queue {
             state: Mutex::new(State {
                 is_blocking: config.on_failure == OnFailure::Block,
@@ -77,13 +82,14 @@ impl DeadLetters {
             .name("dead-letter".into())
             .spawn(move || writer.write_all(sink))
             .expect("a thread must start");
-        Ok((Self(Some(Arc::clone(&queue))), Writer(Some(queue))))
+        Ok((Self { queue: Some(Arc::clone(&queue)), latest }, Writer(Some(queue))))
     }
 
     /// Hands over a record that was rejected. When the queue is full it waits for room or loses
     /// the record, as configured.
     pub fn send(&self, rejection: Rejection, key: Option<&[u8]>, payload: Option<&[u8]>) {
-        let Some(queue) = &self.0 else { return };
+        self.latest.note(&rejection);
+        let Some(queue) = &self.queue else { return };
         queue.push(DeadLetter {
             rejection,
             time_ms: clock::wall_ms(),
@@ -94,10 +100,17 @@ impl DeadLetters {
 }
 
 impl DeadLetters {
+    /// Of each reason one rejected record, also where none are kept, and when that was, ms since the
+    /// Unix epoch.
+    #[must_use]
+    pub fn latest(&self) -> Vec<(Rejection, i64)> {
+        self.latest.all()
+    }
+
     /// Whether someone waits for room, as configured.
     #[must_use]
     pub fn hold_up(&self) -> bool {
-        self.0.as_ref().is_some_and(|queue| queue.lock().held_up > 0)
+        self.queue.as_ref().is_some_and(|queue| queue.lock().held_up > 0)
     }
 }
 

@@ -192,6 +192,27 @@ fn without_a_sink_letters_are_dropped() {
 }
 
 #[test]
+fn one_rejected_record_of_each_reason_is_remembered_until_somebody_asks() {
+    let started = DeadLetters::start(&Config::default(), None, &Registry::new());
+    let letters = started.expect("names are free").0;
+    let send = |reason, offset| {
+        letters.send(Rejection { reason, ..rejection(offset) }, None, None);
+    };
+    let latest = || -> Vec<(Reason, i64)> {
+        let latest = letters.latest().into_iter();
+        latest.map(|(rejection, _)| (rejection.reason, rejection.position.offset)).collect()
+    };
+    assert_eq!(latest(), []);
+    send(Reason::TooOld, 3);
+    (4..9).for_each(|offset| send(Reason::Parse, offset));
+    assert_eq!(latest(), [(Reason::Parse, 4), (Reason::TooOld, 3)]);
+    assert_eq!(latest(), [(Reason::Parse, 4), (Reason::TooOld, 3)], "none came since");
+    send(Reason::Parse, 9);
+    send(Reason::Parse, 10);
+    assert_eq!(latest(), [(Reason::Parse, 9), (Reason::TooOld, 3)]);
+}
+
+#[test]
 fn configuration_is_checked() {
     let file = Some("dead.ndjson".into());
     let topic = Some("dead".to_owned());

@@ -4,6 +4,7 @@
 //! that left the view is written again.
 
 pub mod catalogue;
+mod exemplar;
 mod gzip;
 mod labels;
 mod negotiation;
@@ -21,6 +22,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use prometheus::{Histogram, Registry};
 
+pub use exemplar::{Exemplar, Exemplars};
 pub use labels::bounded as label;
 pub use negotiation::{format, gzip};
 pub use reference::reference;
@@ -46,6 +48,7 @@ pub struct Exposition {
     registry: Registry,
     model: Vec<u8>,
     render_seconds: Histogram,
+    exemplars: Option<Exemplars>,
     selection: Mutex<Selection>,
     planned: Mutex<Planned>,
     prometheus: Rendered,
@@ -73,11 +76,18 @@ impl Exposition {
             registry,
             model: scores::model_labels(params),
             render_seconds,
+            exemplars: None,
             selection: Mutex::new(Selection::new(config)),
             planned: Mutex::new(Planned { plan: None, since: clock::instant() }),
             prometheus: Rendered::default(),
             open_metrics: Rendered::default(),
         }
+    }
+
+    /// The same, with examples of what is counted.
+    #[must_use]
+    pub fn with_exemplars(self, exemplars: Exemplars) -> Self {
+        Self { exemplars: Some(exemplars), ..self }
     }
 
     /// Decides what of the view is exported. Has to be told of every view, so that hysteresis
@@ -105,7 +115,10 @@ impl Exposition {
     /// The whole body, in two pieces: what is shared between readers, and what is not.
     pub fn scrape(&self, format: Format, compressed: bool) -> std::io::Result<[Bytes; 2]> {
         let mut own = Vec::with_capacity(32 * 1024);
-        own::write(&mut own, format, &self.registry.gather());
+        // The older format has no place for them.
+        let exemplars = self.exemplars.as_ref().filter(|_| format == Format::OpenMetrics);
+        let exemplars = exemplars.map(|exemplars| exemplars()).unwrap_or_default();
+        own::write(&mut own, format, &self.registry.gather(), &exemplars);
         if format == Format::OpenMetrics {
             own.extend_from_slice(b"# EOF\n");
         }

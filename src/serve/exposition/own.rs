@@ -6,10 +6,16 @@
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 
 use super::catalogue::Kind;
+use super::exemplar::{self, Exemplar};
 use super::labels;
 use super::writer::{Format, push_count, push_float, push_head_of};
 
-pub(super) fn write(out: &mut Vec<u8>, format: Format, families: &[MetricFamily]) {
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    format: Format,
+    families: &[MetricFamily],
+    exemplars: &[Exemplar],
+) {
     for family in families {
         let kind = match family.get_field_type() {
             MetricType::COUNTER => Kind::Counter,
@@ -21,7 +27,7 @@ pub(super) fn write(out: &mut Vec<u8>, format: Format, families: &[MetricFamily]
         };
         push_head_of(out, format, (family.name(), kind), family.help());
         for metric in family.get_metric() {
-            let mut to = Samples { out, format, name: family.name(), metric };
+            let mut to = Samples { out, format, name: family.name(), metric, exemplars };
             match kind {
                 Kind::Counter => to.counter(),
                 Kind::Gauge => to.line("", None, metric.get_gauge().get_value()),
@@ -37,13 +43,20 @@ struct Samples<'a> {
     format: Format,
     name: &'a str,
     metric: &'a Metric,
+    exemplars: &'a [Exemplar],
 }
 
 impl Samples<'_> {
     fn counter(&mut self) {
         let bare = self.format == Format::OpenMetrics && !self.name.ends_with("_total");
         let suffix = if bare { "_total" } else { "" };
-        self.line(suffix, None, self.metric.get_counter().get_value());
+        self.open(suffix, None);
+        push_float(self.out, self.metric.get_counter().get_value());
+        let label = self.metric.get_label().first().map_or("", |pair| pair.value());
+        if let Some(exemplar) = self.exemplars.iter().find(|one| one.of == (self.name, label)) {
+            exemplar::push(self.out, exemplar);
+        }
+        self.out.push(b'\n');
     }
 
     fn histogram(&mut self) {
@@ -92,9 +105,18 @@ impl Samples<'_> {
 
 #[cfg(test)]
 mod tests {
-    use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGaugeVec, Opts, Registry};
+    use prometheus::{
+        HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    };
 
     use super::*;
+    use crate::model::Position;
+
+    fn rejected(reason: &'static str, topic: &str) -> Exemplar {
+        let position = Position { topic: topic.into(), partition: 3, offset: 12 };
+        let of = ("sillage_rejected_total", reason);
+        Exemplar { of, position, time_ms: 1_700_000_000_500 }
+    }
 
     fn written(format: Format) -> String {
         let registry = Registry::new();
@@ -108,8 +130,20 @@ mod tests {
         registry.register(Box::new(counter)).unwrap();
         registry.register(Box::new(info)).unwrap();
         registry.register(Box::new(wait)).unwrap();
+        let counters = Opts::new("sillage_rejected_total", "Rejected.");
+        let rejected_total = IntCounterVec::new(counters, &["reason"]).unwrap();
+        for reason in ["late", "odd", "torn"] {
+            rejected_total.with_label_values(&[reason]).inc();
+        }
+        registry.register(Box::new(rejected_total)).unwrap();
+        let exemplars = match format {
+            Format::Prometheus => vec![],
+            Format::OpenMetrics => {
+                vec![rejected("odd", "acts"), rejected("torn", &"t".repeat(200))]
+            }
+        };
         let mut out = Vec::new();
-        write(&mut out, format, &registry.gather());
+        write(&mut out, format, &registry.gather(), &exemplars);
         String::from_utf8(out).unwrap()
     }
 
@@ -121,6 +155,11 @@ sillage_build_info{v="a\"b"} 1.0
 # HELP sillage_events_total Events.
 # TYPE sillage_events_total counter
 sillage_events_total 3.0
+# HELP sillage_rejected_total Rejected.
+# TYPE sillage_rejected_total counter
+sillage_rejected_total{reason="late"} 1.0
+sillage_rejected_total{reason="odd"} 1.0
+sillage_rejected_total{reason="torn"} 1.0
 # HELP sillage_wait_seconds Wait.
 # TYPE sillage_wait_seconds histogram
 sillage_wait_seconds_bucket{handler="/",le="0.5"} 0
@@ -141,6 +180,11 @@ sillage_wait_seconds_count{handler="/"} 1
             "# TYPE sillage_events counter\n",
             "sillage_events_total 3.0\n",
             "# UNIT sillage_wait_seconds seconds\n",
+            "sillage_rejected_total{reason=\"late\"} 1.0\n",
+            "sillage_rejected_total{reason=\"odd\"} 1.0 \
+             # {topic=\"acts\",partition=\"3\",offset=\"12\"} 1.0 1700000000.5\n",
+            "sillage_rejected_total{reason=\"torn\"} 1.0 \
+             # {partition=\"3\",offset=\"12\"} 1.0 1700000000.5\n",
         ] {
             assert!(said.contains(line), "{line} in {said}");
         }
