@@ -90,7 +90,7 @@ fn alertmanager_shows_a_shift() {
         ("influencer", "i3"),
         ("rule", "score_rose"),
         ("severity", "info"),
-        ("team", "business"),
+        ("team", "campaign"),
     ] {
         assert_eq!(alert["labels"][key], value, "{alert:#}");
     }

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::model::{Rule, Shift};
 
 /// Whom shifts are for, by whom alerts are routed.
-const TEAM: &str = "business";
+const TEAM: &str = "campaign";
 
 pub struct Alertmanager {
     agent: Agent,
