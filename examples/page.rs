@@ -3,13 +3,15 @@
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
+    clippy::indexing_slicing,
     reason = "made-up numbers, small and positive"
 )]
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sillage::model::{Label, Lift, Params, RING, SegmentStandings, Standing};
+use serde_json::json;
+use sillage::model::{Label, Lift, Params, RING, Rule, SegmentStandings, Shift, Standing};
 use sillage::serve::{Build, Config, ExportConfig, Parts, Readiness, Reloaded, Server};
 use sillage::view::{ShiftLog, View, Views};
 
@@ -34,13 +36,15 @@ const PEOPLE: [Person; 12] = [
     ("p.q", 0.006, 0.001, 0.4, 2.3, 0.00, Label::Insufficient),
 ];
 
+const SEGMENTS: [&str; 3] = ["city cyclists", "home cooks/fr", "photographers"];
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let views = Views::default();
-    let status = || serde_json::Map::from_iter([("lag_records".to_owned(), 3.into())]);
+    let (views, shifts) = (Views::default(), ShiftLog::default());
+    let status = || serde_json::Map::from_iter([("catch_up".to_owned(), json!({ "records": 3 }))]);
     let parts = Parts {
         views: views.clone(),
-        shifts: ShiftLog::default(),
+        shifts: shifts.clone(),
         registry: prometheus::Registry::new(),
         params: Params::default(),
         readiness: Readiness::default(),
@@ -59,6 +63,9 @@ async fn main() -> anyhow::Result<()> {
             _ = tick.tick() => {
                 views.publish(view(sequence));
                 server.exposition().observe(views.current());
+                if sequence % 6 == 1 {
+                    shifts.push(shift(sequence / 6));
+                }
             }
             stopped = tokio::signal::ctrl_c() => {
                 stopped?;
@@ -70,9 +77,37 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Now and then something shifts.
+fn shift(number: u64) -> Shift {
+    let rules = [
+        (
+            Rule::ShareSurge,
+            "The share of the active audience that passes {} on rose from 3.1 % to 7.4 % within a day",
+        ),
+        (
+            Rule::LeaderChanged,
+            "{} leads with 41.2 points of influence, before marie.lens with 38.0,",
+        ),
+        (
+            Rule::PopularityWithoutInfluence,
+            "The popularity of {} rose from 40.2 to 86.3 within a day, while being passed on went from 9.0 to 9.1 points,",
+        ),
+    ];
+    let at = number as usize;
+    let ((rule, words), name) = (rules[at % rules.len()], PEOPLE[at * 5 % PEOPLE.len()].0);
+    let segment = SEGMENTS[at % SEGMENTS.len()];
+    Shift {
+        rule,
+        segment: segment.into(),
+        influencer: name.into(),
+        at_ms: sillage::clock::wall_ms(),
+        summary: format!("{} in segment {segment}.", words.replace("{}", name)),
+        ..sample::shift(number)
+    }
+}
+
 fn view(sequence: u64) -> View {
-    let segments = ["city cyclists", "home cooks/fr", "photographers"];
-    let segments = (0..).zip(segments).map(|(at, name)| segment(name, at, sequence)).collect();
+    let segments = (0..).zip(SEGMENTS).map(|(at, name)| segment(name, at, sequence)).collect();
     let now_ms = sillage::clock::wall_ms();
     View {
         as_of_ms: now_ms,

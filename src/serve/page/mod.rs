@@ -54,7 +54,21 @@ fn nonce() -> Result<String, getrandom::Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::serve::routes::PATHS;
+
+    #[test]
+    fn the_page_asks_for_what_there_is() {
+        let asked = PAGE.split("\"/api").skip(1);
+        let asked = asked.map(|rest| rest.split(['"', '?']).next().unwrap_or_default());
+        let asked: BTreeSet<String> = asked.map(|path| format!("/api{path}")).collect();
+        assert!(asked.contains("/api/v1/events") && asked.len() >= 5, "{asked:?}");
+        for path in asked {
+            assert!(PATHS.contains(&&*path), "{path}");
+        }
+    }
 
     #[test]
     fn the_page_is_self_contained_and_sets_only_text() {
