@@ -43,7 +43,7 @@ const SHOWN: [(&str, &str); 2] =
 
 /// After the catch-up, while scrapes go on: for buffers to have their size, and to see them grow.
 const WARM_UP: Duration = Duration::from_secs(15);
-const WATCHED: Duration = Duration::from_secs(60);
+const WATCHED: Duration = Duration::from_mins(1);
 
 fn main() {
     let arguments: Vec<String> =

@@ -93,8 +93,7 @@ impl Daemon {
         let decoder = Arc::new(decoder(config, secret));
         account.ask(Arc::clone(&decoder));
         let desk = Desk::default();
-        let proving = Arc::clone(&book);
-        let witness = Witness::start(desk.clone(), &config.model, proving, &registry)?;
+        let witness = Witness::start(desk.clone(), &config.model, Arc::clone(&book), &registry)?;
         let links = owner::Links {
             decoder,
             book,

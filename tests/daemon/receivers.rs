@@ -1,6 +1,7 @@
 //! Receivers of shifts on real sockets, well and unwell, as they are told to be from now on.
 //!
 //! Invariant: what is taken was answered well, or its sender had gone by then.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -63,6 +63,8 @@ fn start(kafka: &Kafka) -> Stack {
     let scored = prometheus.value("sum(sillage_campaign_events_total{campaign=\"spring\"})");
     assert!(scored.unwrap() > 0.9 * events, "{scored:?} of {events} are of the campaign");
     poll("a lift in prometheus", WITHIN, || prometheus.value("count(sillage_lift_rate_ratio)"));
+    let kept = "count(sillage_snapshot_last_success_timestamp_seconds)";
+    poll("a snapshot in prometheus", WITHIN, || prometheus.value(kept));
     Stack { daemon, address, prometheus, alertmanager, _snapshots: snapshots }
 }
 
