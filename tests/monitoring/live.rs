@@ -91,6 +91,7 @@ fn the_whole_of_monitoring_works_on_a_campaign() {
     rules_evaluate(&stack.prometheus);
     dashboards_have_data(&stack.prometheus);
     alerts_arrive(kafka, &stack);
+    shifts_reach_who_runs_the_campaign(kafka, &stack);
     // Prometheus 2 writes levels in small letters, 3 in capitals.
     let said = stack.prometheus.said().to_lowercase();
     let bad = |line: &&str| line.contains("level=error") || line.contains("level=warn");
@@ -188,6 +189,31 @@ fn values(prometheus: &Prometheus, text: &str) -> Result<usize, String> {
 fn metrics(query: &str) -> impl Iterator<Item = &str> {
     let words = query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     words.filter(|word| word.starts_with("sillage_"))
+}
+
+/// Sillage itself tells of them, under a name that no rule has.
+fn shifts_reach_who_runs_the_campaign(kafka: &Kafka, stack: &Stack) {
+    let (status, segments) =
+        (stack.daemon.json("/api/v1/status"), stack.daemon.json("/api/v1/segments"));
+    let crowd: Vec<(String, String)> = (0..2_000)
+        .map(|n| {
+            let actor = format!("crowd-{n}");
+            let event = json!({
+                "kind": "retweet", "actor": actor, "target": "newcomer", "time": status["as_of"],
+                "segments": [segments["segments"][0]["segment"]],
+            });
+            (actor, event.to_string())
+        })
+        .collect();
+    let records = crowd.iter().map(|(actor, event)| Event {
+        key: Some(actor),
+        payload: Some(event.as_bytes()),
+        log_time_ms: None,
+    });
+    kafka.produce(TOPIC, records);
+    let alert = stack.alertmanager.await_alert("SillageInfluencerEntered", WITHIN);
+    assert_eq!(alert["receivers"], json!([{ "name": "campaign" }]), "{alert}");
+    assert_eq!(alert["labels"]["influencer"], "newcomer", "{alert}");
 }
 
 /// Its count says where it lies, and Prometheus reads that as well.
