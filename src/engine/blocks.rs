@@ -4,7 +4,7 @@
 
 use super::entry::{Entry, Key};
 use super::pool::{Block, Pool};
-use super::prefetch::{prefetch, prefetch_whole};
+use super::prefetch::{prefetch, prefetch_list, prefetch_whole};
 
 pub(super) use super::pool::MAX_LEN as MAX_ENTRIES;
 
@@ -41,6 +41,12 @@ impl Blocks {
         if let Some(key) = self.keys(block).first() {
             prefetch(key);
         }
+    }
+
+    /// Asks for the keys and the entries of a block.
+    pub(super) fn prefetch_all(&self, block: Block) {
+        prefetch_list(self.keys(block));
+        prefetch_list(self.entries(block));
     }
 
     /// Asks for the entry of `key`, and gives where in the block it lies.

@@ -8,6 +8,12 @@
               longer on the engine bench"
 )]
 
+/// Bytes of a line.
+const LINE: usize = 64;
+
+/// Lines of a list that are asked for.
+const LINES_AHEAD: usize = 8;
+
 /// Asks for the line in which `place` begins.
 #[inline]
 pub(super) fn prefetch<T>(place: &T) {
@@ -21,6 +27,13 @@ pub(super) fn prefetch_whole<T>(place: &T) {
     // The last byte, by address only.
     let end = std::ptr::from_ref(place).cast::<u8>().wrapping_add(size_of::<T>().saturating_sub(1));
     ask(end);
+}
+
+/// Asks for the first lines of a list; what is beyond them comes by itself once it is gone through.
+pub(super) fn prefetch_list<T>(list: &[T]) {
+    let start = list.as_ptr().cast::<u8>();
+    let lines = size_of_val(list).div_ceil(LINE).min(LINES_AHEAD);
+    (0..lines).for_each(|line| ask(start.wrapping_add(line * LINE)));
 }
 
 #[inline]

@@ -280,6 +280,12 @@ impl Slots {
         }
     }
 
+    /// The segment and the influencer of each slot, by its number.
+    pub(super) fn pairs(&self) -> Vec<(SegmentId, u32)> {
+        let pair = |slot: &Slot| (slot.segment, slot.influencer);
+        (0..self.end()).map(|slot| pair(self.get(slot))).collect()
+    }
+
     pub(super) fn write(&self, newest_bucket: u32, columns: &mut impl Columns) {
         let freed = self.influencers.freed();
         write_list(columns, freed);

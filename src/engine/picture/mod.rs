@@ -12,7 +12,6 @@ mod places;
 pub(super) use frame::Frame;
 pub(super) use places::Places;
 
-use self::frame::Ends;
 use self::head::Head;
 use self::people::People;
 
@@ -49,7 +48,7 @@ impl Shard {
             fade: (0..=self.decay.retention()).take(HISTORY).map(|k| self.decay.fade(k)).collect(),
             newest_bucket: head.newest_bucket,
             newest_ms: head.newest_ms.unwrap_or_default(),
-            ends: Ends::default(),
+            ..Frame::default()
         };
         Frozen {
             head,
@@ -80,13 +79,14 @@ impl Shard {
             fade: Frame::read_fade(source)?,
             newest_bucket: head.newest_bucket,
             newest_ms: head.newest_ms.unwrap_or_default(),
-            ends: Ends::default(),
+            ..Frame::default()
         };
         (frame.ends.segments, frame.ends.sets) = shard.segments.read(source)?;
         (frame.ends.influencers, frame.ends.slots) = shard.slots.read(&frame, source)?;
+        frame.pairs = shard.slots.pairs();
         let (actors, blocks, touches) = (shard.actors, shard.blocks, shard.touches);
         let mut people = People { actors, blocks, touches };
-        people.read((&shard.slots, &frame), source)?;
+        people.read(&frame, source)?;
         (shard.actors, shard.blocks, shard.touches) =
             (people.actors, people.blocks, people.touches);
         shard.touches.set_evicted(head.evicted_touches);
@@ -107,7 +107,8 @@ impl Frozen {
         self.frame.write_fade(columns);
         self.segments.write(columns);
         self.slots.write(self.frame.newest_bucket, columns);
-        self.people.write(&self.slots, &self.frame, columns);
+        let frame = Frame { pairs: self.slots.pairs(), ..self.frame.clone() };
+        self.people.write(&frame, columns);
         self.ids.write(self.frame.newest_ms, columns);
         self.waiting.write(&self.frame, columns);
         self.sales.write(&self.frame, columns);

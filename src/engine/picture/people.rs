@@ -11,9 +11,12 @@ use crate::engine::columns::{
 };
 use crate::engine::entry::{Acted, Entry, Following, Key, Twentieths};
 use crate::engine::member::Member;
-use crate::engine::slots::{Slot, Slots};
+use crate::engine::segments::SegmentId;
 use crate::engine::touches::{Touch, Touches};
 use crate::engine::units::Run;
+
+/// Actors whose lists are asked for ahead of their turn.
+const AHEAD: u32 = 8;
 
 /// All that is kept by actor.
 pub(super) struct People {
@@ -44,22 +47,22 @@ struct Lists {
     touches: Vec<Touch>,
 }
 
-/// What the rows of an actor are told by.
-type By<'a> = (&'a Slots, &'a Frame);
-
 impl People {
     /// The same people once more, to be read only.
     pub(super) fn share(actors: &mut Actors, blocks: &mut Blocks, touches: &mut Touches) -> Self {
         Self { actors: actors.share(), blocks: blocks.share(), touches: touches.share() }
     }
 
-    pub(super) fn write(&self, slots: &Slots, frame: &Frame, columns: &mut impl Columns) {
+    pub(super) fn write(&self, frame: &Frame, columns: &mut impl Columns) {
         let freed = self.actors.freed();
         write_list(columns, freed);
         let mut pages = Pages::new();
         let mut lists = Lists::default();
         for at in Places::of_store(&[freed]).up_to(self.actors.end()) {
-            self.push(at, (slots, frame), &mut pages, &mut lists);
+            if at + AHEAD < self.actors.end() {
+                self.prefetch(at + AHEAD);
+            }
+            self.push(at, frame, &mut pages, &mut lists);
             if pages.rows() >= PAGE_ROWS {
                 pages.write(columns);
             }
@@ -71,7 +74,7 @@ impl People {
     }
 
     /// Reads people into stores that are empty.
-    pub(super) fn read(&mut self, by: By<'_>, source: &mut impl Source) -> Result<(), Broken> {
+    pub(super) fn read(&mut self, frame: &Frame, source: &mut impl Source) -> Result<(), Broken> {
         let freed = read_list(source)?;
         let mut places = Places::without(&[&freed])?;
         let mut lists = Lists::default();
@@ -82,15 +85,21 @@ impl People {
                 break;
             }
             for _ in 0..len {
-                self.take(places.take(), by, &mut pages, &mut lists)?;
+                self.take(places.take(), frame, &mut pages, &mut lists)?;
             }
             pages.end()?;
         }
         self.actors.complete(places.end()?, freed)
     }
 
-    fn push(&self, at: u32, by: By<'_>, pages: &mut Pages, lists: &mut Lists) {
-        let (slots, frame) = by;
+    /// Asks for the lists of an actor.
+    fn prefetch(&self, at: u32) {
+        let actor = self.actors.get(at);
+        self.blocks.prefetch_all(actor.entries);
+        self.touches.prefetch(actor.touched);
+    }
+
+    fn push(&self, at: u32, frame: &Frame, pages: &mut Pages, lists: &mut Lists) {
         let actor = self.actors.get(at);
         lists.clear();
         lists.members.extend(self.actors.members(at));
@@ -108,7 +117,7 @@ impl People {
             pages.keys.push(key.row());
             match entry {
                 Entry::Acted(acted) => {
-                    let member = lists.near(slots.get(key.id()));
+                    let member = lists.near(frame.pair(key.id()));
                     pages.acted.push(acted.row(frame, member));
                 }
                 Entry::Liked(run) => pages.liked.push(run.row(frame)),
@@ -125,11 +134,10 @@ impl People {
     fn take(
         &mut self,
         at: u32,
-        by: By<'_>,
+        frame: &Frame,
         pages: &mut Pages,
         lists: &mut Lists,
     ) -> Result<(), Broken> {
-        let (_, frame) = by;
         let row = pages.actors.take()?;
         let [key, units, ring, seen, set, lag, members, entries, used, room] = row;
         lists.clear();
@@ -138,7 +146,7 @@ impl People {
         }
         let own = [key, units, ring, seen, set, lag];
         let mut actor = Actor::from_row(own, frame, lists.members.first())?;
-        lists.read_entries(narrow(entries)?, by, pages)?;
+        lists.read_entries(narrow(entries)?, frame, pages)?;
         actor.entries = self.blocks.put_back(&lists.keys, &lists.entries);
         lists.read_touches(narrow(used)?, frame, pages)?;
         actor.touched = self.touches.put_back(&lists.touches, narrow(room)?)?;
@@ -157,14 +165,13 @@ impl Lists {
         self.touches.clear();
     }
 
-    /// Notes an influencer that is acted on, and gives the membership in whose segment it is.
-    fn near(&mut self, slot: &Slot) -> Option<&Member> {
-        self.influencers.push(slot.influencer);
-        self.members.iter().find(|member| member.segment == slot.segment)
+    /// Notes an influencer that is acted on, and gives the membership in the segment.
+    fn near(&mut self, (segment, influencer): (SegmentId, u32)) -> Option<&Member> {
+        self.influencers.push(influencer);
+        self.members.iter().find(|member| member.segment == segment)
     }
 
-    fn read_entries(&mut self, len: u16, by: By<'_>, pages: &mut Pages) -> Result<(), Broken> {
-        let (slots, frame) = by;
+    fn read_entries(&mut self, len: u16, frame: &Frame, pages: &mut Pages) -> Result<(), Broken> {
         if len > MAX_ENTRIES {
             return Err(Broken::Content("entries"));
         }
@@ -173,7 +180,7 @@ impl Lists {
             self.keys.push(Key::from_row([id, kind])?);
             let entry = match kind {
                 1 => {
-                    let member = self.near(slots.get(frame.slot(id)?));
+                    let member = self.near(frame.pair(frame.slot(id)?));
                     Entry::Acted(Acted::from_row(pages.acted.take()?, frame, member)?)
                 }
                 2 => {
