@@ -15,7 +15,7 @@ use sillage::campaign::Load;
 use sillage::engine::Shard;
 use sillage::model::{Batch, Params};
 
-use load::{limits, thread_time};
+use load::{limits, page_faults, thread_time};
 
 /// As in the binary: where the state lies decides what a cache miss costs.
 #[global_allocator]
@@ -134,11 +134,4 @@ fn timed(work: impl FnOnce()) -> Duration {
     let start = thread_time();
     work();
     thread_time().saturating_sub(start)
-}
-
-/// Pages that the process touched for the first time so far.
-fn page_faults() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("a process has a status");
-    let after_name = stat.rsplit_once(')').expect("a name in brackets").1;
-    after_name.split_whitespace().nth(7).and_then(|n| n.parse().ok()).expect("a number of faults")
 }

@@ -1,6 +1,7 @@
 //! A load on its way into a shard: decoded as records are, before any of it is timed.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -15,32 +16,51 @@ const BATCH: usize = 512;
 /// Events generated before any of them is timed.
 pub(crate) const CHUNK: usize = 100_000;
 
+/// Events as the records that bring them.
+pub(crate) struct Records {
+    decoder: Decoder,
+    text: Vec<u8>,
+    /// Where the text of each lies, and its time.
+    lines: Vec<(Range<usize>, i64)>,
+}
+
+impl Records {
+    /// With ids or without.
+    pub(crate) fn of(events: &[LoadEvent], ids: bool) -> Self {
+        let decoder = Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new());
+        let (mut text, mut lines) = (Vec::new(), Vec::new());
+        for event in events {
+            let from = text.len();
+            event.write_json(ids, &mut text);
+            lines.push((from..text.len(), event.time_ms));
+        }
+        Self { decoder, text, lines }
+    }
+
+    /// Up to `most` of them, from the one at `from` on.
+    pub(crate) fn decode(&self, from: usize, most: usize) -> Batch<'_> {
+        let mut batch = Batch::with_capacity(most);
+        for (line, log_time_ms) in self.lines.iter().skip(from).take(most) {
+            let payload = Some(&self.text[line.clone()]);
+            let record = Record { payload, key: None, log_time_ms: *log_time_ms };
+            assert!(self.decoder.decode(&record, &mut batch).is_ok(), "a load is well formed");
+        }
+        batch
+    }
+}
+
 /// Decodes a load, and shows it a chunk of batches at a time.
+#[allow(dead_code, reason = "of the benchmarks one takes batches of other sizes")]
 pub(crate) fn feed(load: &Load, mut show: impl FnMut(&[Batch<'_>])) {
-    let decoder = Decoder::new(Secret::new(7), &BTreeMap::new(), &BTreeMap::new());
     let mut events = load.clone().generate();
     loop {
         let chunk: Vec<LoadEvent> = events.by_ref().take(CHUNK).collect();
         if chunk.is_empty() {
             return;
         }
-        let (mut text, mut ends) = (Vec::new(), Vec::new());
-        for event in &chunk {
-            event.write_json(load.ids, &mut text);
-            ends.push((text.len(), event.time_ms));
-        }
-        let mut from = 0;
-        let mut batches = Vec::new();
-        for ends in ends.chunks(BATCH) {
-            let mut batch = Batch::with_capacity(BATCH);
-            for (end, log_time_ms) in ends {
-                let payload = Some(&text[from..*end]);
-                let record = Record { payload, key: None, log_time_ms: *log_time_ms };
-                assert!(decoder.decode(&record, &mut batch).is_ok(), "a load is well formed");
-                from = *end;
-            }
-            batches.push(batch);
-        }
+        let records = Records::of(&chunk, load.ids);
+        let starts = (0..chunk.len()).step_by(BATCH);
+        let batches: Vec<_> = starts.map(|from| records.decode(from, BATCH)).collect();
         show(&batches);
     }
 }
@@ -53,4 +73,12 @@ pub(crate) fn limits() -> Limits {
 pub(crate) fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// Pages that the process touched for the first time so far.
+#[allow(dead_code, reason = "not every benchmark tells them apart")]
+pub(crate) fn page_faults() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("a process has a status");
+    let after_name = stat.rsplit_once(')').expect("a name in brackets").1;
+    after_name.split_whitespace().nth(7).and_then(|n| n.parse().ok()).expect("a number of faults")
 }

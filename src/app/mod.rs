@@ -1,5 +1,6 @@
 //! The one place that knows all parts: wiring, the loop, shutdown.
 
+pub mod allocator;
 pub mod arguments;
 pub mod backtest;
 mod build;

@@ -29,10 +29,10 @@ const BATCH: usize = 1000;
 
 /// The same right after a picture was taken: what changes first is copied then, some tens of KB a
 /// record, and commands are not to wait for it.
-const BATCH_MIN: usize = 32;
+const BATCH_MIN: usize = 8;
 
 /// Batches that take less grow, those that take more shrink.
-const BATCH_TIME: Range<Duration> = Duration::from_millis(2)..Duration::from_millis(5);
+const BATCH_TIME: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(3);
 
 /// Entries of actors whose histories are extracted after a batch: a part of a batch's time.
 const EXTRACTED: usize = 2000;
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn batches_shrink_while_they_take_long_and_grow_back() {
         let after = |batch, ms| next_batch(batch, Duration::from_millis(ms));
-        assert_eq!([after(BATCH, 1), after(BATCH, 3), after(BATCH, 6)], [BATCH, BATCH, BATCH / 2]);
-        assert_eq!([after(BATCH_MIN, 1), after(BATCH_MIN, 6)], [BATCH_MIN * 2, BATCH_MIN]);
+        assert_eq!([after(BATCH, 0), after(BATCH, 2), after(BATCH, 4)], [BATCH, BATCH, BATCH / 2]);
+        assert_eq!([after(BATCH_MIN, 0), after(BATCH_MIN, 4)], [BATCH_MIN * 2, BATCH_MIN]);
     }
 }

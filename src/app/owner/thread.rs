@@ -17,6 +17,7 @@ use super::keeping::{Completeness, Keeping};
 use super::source::Source;
 use super::work::Work;
 use super::{Cut, Error, Shared};
+use crate::app::allocator::keep_between_pictures;
 use crate::clock;
 use crate::engine::Shard;
 use crate::ingest::kafka::Assigned;
@@ -77,6 +78,11 @@ impl Owner {
 
     /// Until nobody is left to command, or reading on would be wrong.
     pub(super) fn run(mut self) -> Result<(), Error> {
+        if let Some(keeper) = &self.shared.keeper
+            && let Err(error) = keep_between_pictures(keeper.interval())
+        {
+            tracing::debug!(%error, "freed memory goes back to the system at once");
+        }
         while self.obey()?.is_continue() {
             if !self.work_a_while()? {
                 thread::park_timeout(SLEEP_MAX);
