@@ -89,11 +89,6 @@ impl Sillage {
         &self.address
     }
 
-    /// Memory that it holds now.
-    pub(crate) fn memory_bytes(&self) -> u64 {
-        bytes_of(self.process.id(), "VmRSS:")
-    }
-
     /// Most memory that it ever held.
     pub(crate) fn peak_bytes(&self) -> u64 {
         peak_bytes(self.process.id())
@@ -113,9 +108,27 @@ impl Sillage {
         folders.filter(named).map(|folder| cpu_seconds_in(&folder)).sum()
     }
 
+    /// Memory that it has now.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        status_bytes(self.process.id(), "VmRSS:")
+    }
+
     /// Asks it to end, and does not wait for that.
     pub(crate) fn terminate(&self) {
-        kill_process(Pid::from_child(&self.process), Signal::TERM).expect("it must run");
+        self.signal(Signal::TERM);
+    }
+
+    /// Has it do nothing until it is to go on.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).expect("it must run");
     }
 
     /// Waits for it to have ended well by itself.
@@ -158,11 +171,11 @@ fn cpu_seconds_in(folder: &std::path::Path) -> f64 {
 
 /// Most memory that a process ever held.
 pub(crate) fn peak_bytes(process: u32) -> u64 {
-    bytes_of(process, "VmHWM:")
+    status_bytes(process, "VmHWM:")
 }
 
-fn bytes_of(process: u32, name: &str) -> u64 {
+fn status_bytes(process: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it must run");
-    let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
+    let line = status.lines().find(|line| line.starts_with(field)).expect("a line");
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }

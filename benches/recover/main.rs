@@ -1,7 +1,9 @@
 //! What a restart, a snapshot and a hand-over cost, on a real Kafka: the daemon is killed, written
 //! of and joined while it holds a large state.
 //!
-//! `cargo bench --bench recover [-- ENTRIES [ROUNDS]]`, 10 M entries and 3 rounds by default.
+//! `cargo bench --bench recover [-- ENTRIES [ROUNDS [PARTITIONS]]] [restart] [loss] [hand-over]`,
+//! 10 M entries, 3 rounds, 6 partitions and all of it by default. Half of the partitions are handed
+//! over: of two of them one.
 
 #![allow(
     clippy::print_stdout,
@@ -37,11 +39,10 @@ use produce::Producer;
 use support::{Kafka, Ports};
 
 const TOPIC: &str = "recover";
-const PARTITIONS: usize = 6;
 
-/// Events that a restarted daemon finds unread.
+/// Events that a daemon finds unread.
 const BACKLOG: u64 = 3_000_000;
-/// Events whose speed is compared with that.
+/// Events at the end of the first reading, whose speed is shown.
 const COMPARED: u64 = 1_000_000;
 /// Events produced beside that, at most.
 const SPARE: u64 = 2_000_000;
@@ -50,20 +51,29 @@ const SPARE: u64 = 2_000_000;
 const NEVER: &str = "1d";
 
 fn main() {
-    let arguments: Vec<String> =
-        std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    let number = |at: usize| arguments.get(at).map(|arg| arg.parse::<u64>().expect("a number"));
+    let arguments = std::env::args().skip(1).filter(|arg| !arg.starts_with("--"));
+    let (numbers, parts): (Vec<String>, Vec<String>) =
+        arguments.partition(|arg| arg.starts_with(|c: char| c.is_ascii_digit()));
+    let number = |at: usize| numbers.get(at).map(|arg| arg.parse::<u64>().expect("a number"));
     let (entries, rounds) = (number(0).unwrap_or(10_000_000), number(1).unwrap_or(3));
-    let mut world = World::new(entries);
-    let speed = world.leave_snapshots();
-    restart::run(&mut world, rounds);
-    loss::run(&mut world, rounds, speed);
-    hand_over::run(&mut world, rounds);
+    let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
+    let mut world = World::new(entries, rounds, number(2).unwrap_or(6) as usize);
+    world.leave_snapshots();
+    if is_wanted("restart") {
+        restart::run(&mut world, rounds);
+    }
+    if is_wanted("loss") {
+        loss::run(&mut world, rounds);
+    }
+    if is_wanted("hand-over") {
+        hand_over::run(&mut world, rounds);
+    }
 }
 
 /// A broker, what is still to be produced to it, and the snapshots of what was read.
 struct World {
     kafka: Kafka,
+    partitions: usize,
     producer: Producer,
     coming: LoadEvents,
     /// Events in the topic, and how many of them the snapshots have.
@@ -77,23 +87,33 @@ struct World {
 }
 
 impl World {
-    fn new(entries: u64) -> Self {
+    fn new(entries: u64, rounds: u64, partitions: usize) -> Self {
         let filling = entries * 9 / 5;
         let load = Load {
             actors: u32::try_from(entries * 7 / 200).expect("fewer actors"),
             favourites: 28,
             activity_exponent: 0.0,
             popularity_exponent: 0.3,
-            events: filling + BACKLOG + SPARE,
+            events: filling + rounds * BACKLOG + SPARE,
             conversions: 20,
             ..Load::default()
         };
         let kafka = Kafka::start(Ports::draw());
-        kafka.create_topic(TOPIC, i32::try_from(PARTITIONS).unwrap(), &[]);
+        kafka.create_topic(TOPIC, i32::try_from(partitions).unwrap(), &[]);
         let producer = Producer::new(&kafka.brokers(), TOPIC);
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let coming = load.generate();
-        Self { kafka, producer, coming, produced: 0, covered: 0, newest_ms: 0, filling, folder }
+        Self {
+            kafka,
+            partitions,
+            producer,
+            coming,
+            produced: 0,
+            covered: 0,
+            newest_ms: 0,
+            filling,
+            folder,
+        }
     }
 
     fn produce(&mut self, events: u64) {
@@ -128,8 +148,8 @@ impl World {
         Sillage::start(&self.kafka.brokers(), TOPIC, &settings)
     }
 
-    /// Reads all there is, leaves snapshots of just that, and gives the speed at the end.
-    fn leave_snapshots(&mut self) -> Speed {
+    /// Reads all there is, and leaves snapshots of just that.
+    fn leave_snapshots(&mut self) {
         self.produce(self.filling);
         let sillage = self.start(restart::GROUP, &self.snapshots(), "5s", &[restart::NAMED]);
         let looked = Looked::at(&sillage, self.produced - COMPARED);
@@ -138,10 +158,9 @@ impl World {
         self.covered = self.produced;
         let entries = state_entries(&sillage);
         let bytes = newest_bytes(&self.snapshots());
-        println!("{entries} entries of {} events, {PARTITIONS} partitions", self.produced);
+        println!("{entries} entries of {} events, {} partitions", self.produced, self.partitions);
         println!("  snapshots            {:>10.2} bytes an entry", bytes as f64 / entries as f64);
         println!("  speed at the end     {speed}, with snapshots every 5 s");
-        speed
     }
 }
 

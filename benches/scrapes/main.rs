@@ -98,11 +98,11 @@ fn hold(kafka: &Kafka, events: u64) {
     };
     // What is left of the catch-up ends meanwhile.
     spent();
-    let (alone, before) = (spent(), sillage.memory_bytes());
+    let (alone, before) = (spent(), sillage.resident_bytes());
     let scrapers = Scrapers::start(sillage.address());
-    let (scraped, warm) = (spent(), sillage.memory_bytes());
+    let (scraped, warm) = (spent(), sillage.resident_bytes());
     thread::park_timeout(WATCHED);
-    let end = sillage.memory_bytes();
+    let end = sillage.resident_bytes();
     println!(
         "read to the end: {:.1} ms of CPU a second, scraped {:.1} ms; memory before the first scrape \
          {:.1} MB, after {WARM_UP:?} of scrapes {:.1} MB, after {WATCHED:?} more {:.1} MB",
