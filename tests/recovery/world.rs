@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use sillage::app::keeper::Picture;
 use sillage::app::owner::{Completeness, Reading};
 use sillage::engine::Shard;
 
@@ -196,12 +197,38 @@ impl World {
         self.owner[partition] = Some(member);
         self.picture(partition);
         self.owner[partition] = None;
-        while !self.members[member].as_ref().unwrap().queue.is_empty() {
-            self.write(member);
-        }
+        self.write_last(member, partition);
         let running = self.members[member].as_mut().unwrap();
         if let Some(holding) = running.holdings.remove(&partition) {
             running.archive.give_up(i32::try_from(partition).unwrap(), holding.keeping.taken());
+        }
+    }
+
+    /// A member's keeper writes all that waits. What was taken of the partition before the last
+    /// state of it may come late, and does not count any more.
+    fn write_last(&mut self, member: usize, partition: usize) {
+        let queue = &mut self.members[member].as_mut().unwrap().queue;
+        let of_it =
+            |picture: &Picture| usize::try_from(picture.header.origin.partition) == Ok(partition);
+        if let Some(at) = queue.iter().rposition(of_it)
+            && let Some(mut last) = queue.remove(at)
+        {
+            last.last = true;
+            let at = self.random.random_range(0..=queue.len());
+            queue.insert(at, last);
+        }
+        let mut committed = None;
+        while let Some(next) = self.members[member].as_ref().unwrap().queue.front() {
+            let last = (next.last && of_it(next)).then(|| covered(next));
+            self.write(member);
+            committed =
+                committed.or(last.filter(|last| self.committed[partition].as_ref() == Some(last)));
+        }
+        if committed.is_some() {
+            assert_eq!(
+                self.committed[partition], committed,
+                "an earlier state came after the last"
+            );
         }
     }
 
@@ -399,4 +426,8 @@ fn check(history: &[Vec<Vec<Record>>], partition: usize, holding: &mut Holding) 
         let span_ms = history.iter().filter_map(|parts| spans(&parts[partition])).max();
         assert!(span_ms >= Some(horizon_ms), "a gap is not said");
     }
+}
+
+fn covered(picture: &Picture) -> Vec<i64> {
+    picture.header.covered.iter().map(|covered| covered.next_offset).collect()
 }

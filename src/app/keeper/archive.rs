@@ -38,6 +38,8 @@ pub struct Picture {
     pub header: Header,
     pub frozen: Frozen,
     pub histories: Option<Arc<Histories>>,
+    /// Whether the partition is given up with it.
+    pub last: bool,
     /// Set when it could not be written.
     pub failed: Arc<AtomicBool>,
 }
@@ -59,7 +61,8 @@ pub struct Settings {
 /// A partition that is owned.
 struct Held<D> {
     taken: u64,
-    tenure: Arc<Mutex<Tenure<D>>>,
+    /// Ended once the last state is written, however late an earlier one comes.
+    tenure: Arc<Mutex<Option<Tenure<D>>>>,
 }
 
 /// Snapshots on `D` of what is read from `L`.
@@ -145,7 +148,7 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
             tracing::info!(partition, "no snapshot: reading from the beginning");
         }
         let taken = self.taken.fetch_add(1, Ordering::Relaxed);
-        let tenure = Arc::new(Mutex::new(opened.tenure));
+        let tenure = Arc::new(Mutex::new(Some(opened.tenure)));
         lock(&self.tenures).insert(partition, Held { taken, tenure });
         let recovered = Recovered { taken, logs, restored: opened.restored };
         lock(&self.recovered).insert(partition, recovered);
@@ -177,31 +180,45 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         Origin { partition, topics, model: settings.model, key: settings.key }
     }
 
-    /// Writes a state, and then has `commit` commit the offsets that it covers, by topic.
+    /// Writes a state, and then has `commit` commit the offsets that it covers, by topic. After
+    /// the last one of a partition none is written that is still under way.
     pub fn write(&self, picture: &Picture, commit: impl FnOnce(i32, &[(&str, i64)])) {
-        let header = &picture.header;
-        let partition = header.origin.partition;
+        let partition = picture.header.origin.partition;
         // Given up meanwhile: what it covers is for the new owner to say.
         let held = |held: &&Held<D>| held.taken == picture.taken;
         let tenure =
             lock(&self.tenures).get(&partition).filter(held).map(|h| Arc::clone(&h.tenure));
         let Some(tenure) = tenure else { return };
+        let mut tenure = lock(&tenure);
+        let Some(writing) = tenure.as_mut() else { return };
+        if self.save(picture, writing) {
+            let Header { origin, covered, .. } = &picture.header;
+            let topics = origin.topics.iter().map(String::as_str);
+            let offsets = covered.iter().map(|covered| covered.next_offset);
+            commit(partition, &topics.zip(offsets).collect::<Vec<_>>());
+        }
+        if picture.last {
+            *tenure = None;
+            self.give_up(partition, picture.taken);
+        }
+    }
+
+    fn save(&self, picture: &Picture, tenure: &mut Tenure<D>) -> bool {
+        let header = &picture.header;
         let began = clock::instant();
         let histories = picture.histories.as_deref();
-        let saved = lock(&tenure).save(header, |out| encode(&picture.frozen, histories, out));
-        match saved {
+        match tenure.save(header, |out| encode(&picture.frozen, histories, out)) {
             Ok(bytes) => {
                 self.metrics.saved(header, bytes, began.elapsed());
-                let topics = header.origin.topics.iter().map(String::as_str);
-                let offsets = header.covered.iter().map(|covered| covered.next_offset);
-                commit(partition, &topics.zip(offsets).collect::<Vec<_>>());
+                true
             }
             Err(error) => {
                 self.metrics.failed(&error);
                 picture.failed.store(true, Ordering::Relaxed);
-                let again = self.settings.interval;
+                let (partition, again) = (header.origin.partition, self.settings.interval);
                 let error = anyhow::Error::from(error);
                 tracing::warn!(partition, ?again, "no snapshot was written: {error:#}");
+                false
             }
         }
     }

@@ -17,6 +17,7 @@ use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use fail::fail_point;
+use rustix::process::setpriority_process;
 
 pub use archive::{Archive, Picture, Recovered, Settings};
 pub(super) use key::secret_beside;
@@ -28,8 +29,12 @@ use crate::clock;
 use crate::ingest::kafka::{self, Committer, Probe};
 use crate::snapshot::Files;
 
-/// Jobs of a thread that wait at most: each partition has one or two.
-const JOBS: usize = 1024;
+/// States that wait to be written at most: each partition has one or two.
+const JOBS: usize = 4096;
+
+/// How much the thread steps back that writes what is due: where cores are short it has a tenth of
+/// the time of one that scores.
+const NICE: i32 = 10;
 
 /// Shared by the owners, which hand over, and the daemon, which ends it.
 #[derive(Clone)]
@@ -37,22 +42,24 @@ pub struct Keeper(Arc<Inner>);
 
 struct Inner {
     archive: Archive<Files, KafkaLog>,
-    /// As many as cores. Partitions given away are waited for, so that all of these then write;
-    /// the snapshots of one partition are written by one, in order.
-    writers: Vec<Writer>,
+    /// Writes the states that are due, one at a time, and lets those that score go first.
+    due: Writers,
+    /// As many as cores write those of partitions that are given away, which somebody waits for.
+    last: Writers,
     under_way: AtomicUsize,
 }
 
-struct Writer {
+/// Threads that share what there is to do.
+struct Writers {
     jobs: SyncSender<Job>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Held by the one that waits for the next.
+    received: Mutex<Receiver<Job>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 enum Job {
     Save {
         picture: Box<Picture>,
-        /// Whether the partition is given away.
-        last: bool,
         /// Dropped when the snapshot is durable, or cannot be.
         done: Option<SyncSender<()>>,
     },
@@ -68,18 +75,20 @@ impl Keeper {
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let log = KafkaLog::new(Probe::new(kafka)?, settings.topics.clone());
-        let (jobs, received): (Vec<_>, Vec<_>) =
-            (0..cores()).map(|_| mpsc::sync_channel(JOBS)).unzip();
-        let writer = |jobs| Writer { jobs, thread: Mutex::default() };
         let keeper = Self(Arc::new(Inner {
             archive: Archive::new(settings, Files, log, metrics),
-            writers: jobs.into_iter().map(writer).collect(),
+            due: Writers::new(),
+            last: Writers::new(),
             under_way: AtomicUsize::new(0),
         }));
-        for (writer, received) in keeper.0.writers.iter().zip(received) {
-            let (writing, committer) = (keeper.clone(), committer.clone());
-            let thread = spawn(move || writing.write_all(&received, &committer))?;
-            *lock(&writer.thread) = Some(thread);
+        let (writing, committing) = (keeper.clone(), committer.clone());
+        keeper.0.due.spawn(move || {
+            let_others_go_first();
+            writing.write_all(&writing.0.due, &committing);
+        })?;
+        for _ in 0..cores() {
+            let (writing, committing) = (keeper.clone(), committer.clone());
+            keeper.0.last.spawn(move || writing.write_all(&writing.0.last, &committing))?;
         }
         Ok(keeper)
     }
@@ -104,64 +113,74 @@ impl Keeper {
 
     /// Has a state written.
     pub fn save(&self, picture: Picture) {
-        self.hand_over(picture, false, None);
+        self.hand_over(&self.0.due, Job::Save { picture: Box::new(picture), done: None });
     }
 
     /// Has the state of a partition written that is given away; `done` is dropped when it is
     /// durable, or cannot be.
     pub fn save_last(&self, picture: Picture, done: Option<SyncSender<()>>) {
-        self.hand_over(picture, true, done);
+        self.hand_over(&self.0.last, Job::Save { picture: Box::new(picture), done });
     }
 
     /// Whether all still write; one ends before it is told to only by a panic.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        let writes =
-            |writer: &Writer| lock(&writer.thread).as_ref().is_some_and(|t| !t.is_finished());
-        self.0.writers.iter().all(writes)
+        let ended = |writers: &Writers| lock(&writers.threads).iter().any(JoinHandle::is_finished);
+        !ended(&self.0.due) && !ended(&self.0.last)
     }
 
     /// Ends when all that was handed over is written; false if it did not by `deadline`.
     #[must_use]
     pub fn finish(&self, deadline: Instant) -> bool {
-        self.0.writers.iter().for_each(|writer| self.send(writer, Job::End));
-        let threads: Vec<_> =
-            self.0.writers.iter().filter_map(|writer| lock(&writer.thread).take()).collect();
+        let mut threads = Vec::new();
+        for writers in [&self.0.due, &self.0.last] {
+            let ending = std::mem::take(&mut *lock(&writers.threads));
+            for _ in &ending {
+                self.hand_over(writers, Job::End);
+            }
+            threads.extend(ending);
+        }
         while clock::instant() < deadline && !threads.iter().all(JoinHandle::is_finished) {
             thread::park_timeout(Duration::from_millis(5));
         }
         threads.iter().all(JoinHandle::is_finished)
     }
 
-    fn hand_over(&self, picture: Picture, last: bool, done: Option<SyncSender<()>>) {
-        let partition = usize::try_from(picture.header.origin.partition).unwrap_or(0);
-        let writers = &self.0.writers;
-        if let Some(writer) = writers.get(partition % writers.len().max(1)) {
-            self.send(writer, Job::Save { picture: Box::new(picture), last, done });
-        }
-    }
-
-    fn send(&self, writer: &Writer, job: Job) {
+    fn hand_over(&self, to: &Writers, job: Job) {
         self.0.under_way.fetch_add(1, Ordering::Relaxed);
-        if writer.jobs.send(job).is_err() {
-            tracing::error!("the thread that writes snapshots is gone");
+        if to.jobs.send(job).is_err() {
+            tracing::error!("the threads that write snapshots are gone");
         }
     }
 
-    fn write_all(&self, jobs: &Receiver<Job>, committer: &Committer) {
-        while let Ok(Job::Save { picture, last, done }) = jobs.recv() {
+    fn write_all(&self, writers: &Writers, committer: &Committer) {
+        while let Job::Save { picture, done } = writers.next() {
             fail_point!("snapshot");
             self.write(&picture, |partition, offsets| {
                 if let Err(error) = committer.commit(partition, offsets) {
                     tracing::debug!(%error, "offsets cannot be committed");
                 }
             });
-            if last {
-                self.give_up(picture.header.origin.partition, picture.taken);
-            }
-            drop(done);
+            drop((picture, done));
             self.0.under_way.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+}
+
+impl Writers {
+    fn new() -> Self {
+        let (jobs, received) = mpsc::sync_channel(JOBS);
+        Self { jobs, received: Mutex::new(received), threads: Mutex::default() }
+    }
+
+    fn spawn(&self, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        lock(&self.threads).push(Builder::new().name("keeper".into()).spawn(work)?);
+        Ok(())
+    }
+
+    fn next(&self) -> Job {
+        // Those who could send are never fewer than those who receive.
+        lock(&self.received).recv().unwrap_or(Job::End)
     }
 }
 
@@ -173,8 +192,12 @@ impl Deref for Keeper {
     }
 }
 
-fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    Builder::new().name("keeper".into()).spawn(work)
+/// Steps back behind the process's other threads, if that is allowed; only on Linux is the
+/// priority that of a thread.
+fn let_others_go_first() {
+    if let Err(error) = setpriority_process(None, NICE) {
+        tracing::debug!(%error, "a thread that writes snapshots has the priority of others");
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -171,7 +171,7 @@ impl Holding {
     pub(super) fn keep_last(&mut self, desk: &Desk, done: Option<SyncSender<()>>) {
         while self.extract(desk) {}
         match self.picture(desk) {
-            Some((keeper, picture)) => keeper.save_last(picture, done),
+            Some((keeper, picture)) => keeper.save_last(Picture { last: true, ..picture }, done),
             None => self.give_up(),
         }
     }

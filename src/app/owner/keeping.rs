@@ -84,8 +84,14 @@ impl Keeping {
         self.saved = offsets;
         let incomplete_until_ms = completeness.until_ms();
         let header = Header { origin: self.origin.clone(), covered, incomplete_until_ms };
-        let failed = Arc::clone(&self.failed);
-        Some(Picture { taken: self.taken, header, frozen: shard.freeze(), histories, failed })
+        Some(Picture {
+            taken: self.taken,
+            header,
+            frozen: shard.freeze(),
+            histories,
+            last: false,
+            failed: Arc::clone(&self.failed),
+        })
     }
 }
 
