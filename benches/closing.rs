@@ -12,10 +12,11 @@ mod load;
 use std::time::Duration;
 
 use sillage::campaign::Load;
+use sillage::clock::thread_time;
 use sillage::engine::Shard;
 use sillage::model::{Batch, Params};
 
-use load::{limits, page_faults, thread_time};
+use load::{limits, page_faults};
 
 /// As in the binary: where the state lies decides what a cache miss costs.
 #[global_allocator]

@@ -11,10 +11,11 @@ mod load;
 use std::time::Duration;
 
 use sillage::campaign::Load;
+use sillage::clock::thread_time;
 use sillage::engine::{Outcome, Shard};
 use sillage::model::{Batch, Params};
 
-use load::{CHUNK, limits, thread_time};
+use load::{CHUNK, limits};
 
 /// As in the binary: where the state lies decides what a cache miss costs.
 #[global_allocator]

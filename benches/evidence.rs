@@ -12,11 +12,10 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rustix::time::{ClockId, clock_gettime};
+use sillage::clock::thread_time;
 use sillage::evidence::evidence;
 use sillage::model::{AccountKey, Acted, HISTORY, Histories, History, Params, SegmentHistories};
 
@@ -137,11 +136,6 @@ fn person(segment: &mut SegmentHistories, favourites: usize, random: &mut ChaCha
 /// One influencer of 18 moves people.
 fn effect(influencer: u32) -> f64 {
     if influencer.is_multiple_of(18) { 2.0 } else { 1.0 }
-}
-
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// Resident memory now, from which on the peak is counted anew, or the peak.

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use sillage::app::allocator::keep_between_pictures;
 use sillage::campaign::{Load, LoadEvent, LoadEvents};
+use sillage::clock::thread_time;
 use sillage::engine::{Outcome, Shard};
 use sillage::model::Params;
 use sillage::snapshot::{decode, encode};
 
-use load::{CHUNK, Records, limits, page_faults, thread_time};
+use load::{CHUNK, Records, limits, page_faults};
 
 /// As in the binary: what a copied chunk costs is the allocator's doing too.
 #[global_allocator]

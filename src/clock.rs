@@ -1,6 +1,8 @@
 //! The one place that reads a clock; everything else is told the time.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// Wall clock, ms since the Unix epoch.
 #[must_use]
@@ -15,4 +17,11 @@ pub fn wall_ms() -> i64 {
 pub fn instant() -> Instant {
     #[allow(clippy::disallowed_methods, reason = "the edge that reads the monotonic clock")]
     Instant::now()
+}
+
+/// CPU time of the thread so far: what it did, however many others wanted the core.
+#[must_use]
+pub fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use sillage::campaign::{Load, LoadEvent};
 use sillage::engine::Limits;
 use sillage::ingest::format::{Decoder, Record};
@@ -67,12 +65,6 @@ pub(crate) fn feed(load: &Load, mut show: impl FnMut(&[Batch<'_>])) {
 
 pub(crate) fn limits() -> Limits {
     Limits { memory_bytes: 16 << 30, dedup_window_ms: 3_600_000, dedup_ids: 2_000_000 }
-}
-
-/// CPU time of the thread so far.
-pub(crate) fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// Pages that the process touched for the first time so far.

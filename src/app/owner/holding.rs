@@ -31,7 +31,8 @@ const BATCH: usize = 1000;
 /// record, and commands are not to wait for it.
 const BATCH_MIN: usize = 8;
 
-/// Batches that take less grow, those that take more shrink.
+/// Batches that take less CPU time grow, those that take more shrink: smaller ones cost more a
+/// record, which helps nobody where it is others that take the core.
 const BATCH_TIME: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(3);
 
 /// Entries of actors whose histories are extracted after a batch: a part of a batch's time.
@@ -117,7 +118,7 @@ impl Holding {
     /// Takes up to a batch further; false if there was nothing to do.
     pub(super) fn step(&mut self, work: &mut Work) -> Result<bool, Error> {
         work.begin();
-        let began = clock::instant();
+        let began = clock::thread_time();
         let moved = match &mut self.feed {
             Feed::One(source) => {
                 let messages = source.fetch(self.batch);
@@ -137,7 +138,7 @@ impl Holding {
         if moved {
             self.completeness.follow(self.shard.newest_ms(), self.horizon_ms);
             self.moved_at = clock::instant();
-            self.batch = next_batch(self.batch, self.moved_at - began);
+            self.batch = next_batch(self.batch, clock::thread_time().saturating_sub(began));
             self.fetched_since.get_or_insert(self.moved_at);
         }
         Ok(moved)
@@ -249,7 +250,7 @@ impl Feed {
     }
 }
 
-/// Records of the batch after one of up to `batch` that took so long.
+/// Records of the batch after one of up to `batch` that took so much CPU time.
 fn next_batch(batch: usize, took: Duration) -> usize {
     if took < BATCH_TIME.start {
         (batch * 2).min(BATCH)
