@@ -32,6 +32,7 @@ pub struct Knobs {
     pub idol: f64,
     pub flash: f64,
     pub turns: f64,
+    pub change: f64,
 }
 
 /// A knob: its name, what it means, and how far it can be turned.
@@ -56,7 +57,7 @@ macro_rules! knobs {
 }
 
 /// All knobs, in the order in which they are told of.
-pub const KNOBS: [Knob; 22] = knobs! {
+pub const KNOBS: [Knob; 23] = knobs! {
     size 0.001..1.0 "part of the people asked for that there are";
     purchases 0.0..10.0 "factor on how often everybody buys";
     homophily 1.0..5.0 "factor on how often those buy who love the account of those who buy";
@@ -79,6 +80,7 @@ pub const KNOBS: [Knob; 22] = knobs! {
     idol 0.0..0.5 "reach of an account, times 3, whose fans act on it every day";
     flash 0.0..0.5 "reach of an account, times 3, that works within the day only";
     turns 0.0..2.0 "factor on the reach of accounts that change in the midst of it; 0: there are none";
+    change 0.1..2.0 "power that the factors of those changes are raised to: 0.5 turns times 3 into times 1.7";
 };
 
 impl Default for Knobs {
@@ -106,6 +108,7 @@ impl Default for Knobs {
             idol: 0.0,
             flash: 0.0,
             turns: 0.0,
+            change: 1.0,
         }
     }
 }

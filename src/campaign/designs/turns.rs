@@ -12,6 +12,8 @@ pub(super) const SHIFTS: Design = Design {
             (design.turn)(knobs);
         }
         (knobs.turns, knobs.moods, knobs.sales) = (1.0, 2.0, 2.0);
+        // By then a sixth follow the celebrity, and five times as many when it has bought.
+        knobs.wave = 4.0 / 6.0;
         (knobs.micro, knobs.mid, knobs.accounts, knobs.effect) = (1.0, 1.0, 20.0, 1.0);
     },
 };

@@ -235,6 +235,6 @@ fn is_effective(account: &Account, fan: Fan, day: u16) -> bool {
 
 /// `base` to the power of `exponent`, rounded, so that a last bit in which platforms differ does
 /// not decide.
-fn rounded_power(base: f64, exponent: f64) -> f64 {
+pub(super) fn rounded_power(base: f64, exponent: f64) -> f64 {
     (base.powf(exponent) * 1e12).round() / 1e12
 }

@@ -3,6 +3,7 @@
 use rand::Rng;
 
 use super::cast::{Account, CELEBRITY, Habit, Reach};
+use super::day::rounded_power;
 use super::{ChaCha8Rng, DAY_MS};
 use crate::campaign::{Knobs, Plan, PlantedShift};
 use crate::model::Rule;
@@ -37,12 +38,13 @@ struct Told {
     within: u16,
 }
 
-const SELLS: f64 = 4.0;
+const SELLS: f64 = 2.5;
+const THIRD: f64 = 1.0 / 3.0;
 
 const ROLES: [Role; 5] = [
     Role {
         name: "newcomer",
-        story: "nobody knows it, then it leads",
+        story: "nobody knows it, then as many as the celebrity; answers, and sells times 2.5",
         reach: 0.25,
         replies_a_day: 12,
         rate_ratio: SELLS,
@@ -62,36 +64,36 @@ const ROLES: [Role; 5] = [
     },
     Role {
         name: "surge",
-        story: "few of its fans act on it, then most do",
-        reach: 0.25,
+        story: "its fans act on it three times as often",
+        reach: 0.15,
         replies_a_day: 1,
         rate_ratio: 1.0,
-        pull: (0.05, 2.0),
+        pull: (THIRD, 1.0),
         works: (true, true),
         told: Told {
             rule: Rule::ShareSurge,
             consequences: &[Rule::TopEntered, Rule::ScoreRose, Rule::LabelChanged],
-            within: 7,
+            within: 10,
         },
     },
     Role {
         name: "fade",
-        story: "its fans turn away",
+        story: "its fans act on it a third as often",
         reach: 0.15,
         replies_a_day: 3,
         rate_ratio: 1.0,
-        pull: (1.0, 0.0),
+        pull: (1.0, THIRD),
         works: (true, true),
         told: Told {
-            // Half of what is remembered goes in a half-life, so nothing drops within a day.
-            rule: Rule::TopLeft,
-            consequences: &[Rule::ScoreFell, Rule::ShareDrop, Rule::LabelChanged],
-            within: u16::MAX,
+            rule: Rule::ShareDrop,
+            consequences: &[Rule::ScoreFell, Rule::TopLeft, Rule::LabelChanged],
+            // Two half-lives of credit: what is remembered goes no faster.
+            within: 14,
         },
     },
     Role {
         name: "spark",
-        story: "sells nothing, then times 4",
+        story: "sells nothing, then times 2.5",
         reach: 0.06,
         replies_a_day: 2,
         rate_ratio: SELLS,
@@ -110,7 +112,7 @@ const ROLES: [Role; 5] = [
     },
     Role {
         name: "ember",
-        story: "sells times 4, then nothing",
+        story: "sells times 2.5, then nothing",
         reach: 0.12,
         replies_a_day: 2,
         rate_ratio: SELLS,
@@ -158,16 +160,20 @@ impl Turns {
     }
 
     pub(super) fn accounts(&self, knobs: &Knobs) -> impl Iterator<Item = Account> {
-        let factor = knobs.turns;
+        let (factor, change) = (knobs.turns, knobs.change);
         let roles = ROLES.into_iter().zip(self.0).filter(move |_| factor > 0.0);
         roles.map(move |(role, day)| Account {
             name: role.name.into(),
             story: role.story,
             reach: Reach::Active(role.reach * factor),
             habit: Habit::Now,
-            rate_ratio: role.rate_ratio,
+            rate_ratio: rounded_power(role.rate_ratio, change),
             replies_a_day: role.replies_a_day,
-            turn: Some(Turn { day, pull: role.pull, works: role.works }),
+            turn: Some(Turn {
+                day,
+                pull: (rounded_power(role.pull.0, change), rounded_power(role.pull.1, change)),
+                works: role.works,
+            }),
         })
     }
 
