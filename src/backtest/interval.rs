@@ -50,19 +50,35 @@ pub fn ratio(worlds: &[(f64, f64)]) -> Option<Estimate> {
     Some(Estimate { value, low: at(0.025), high: at(0.975), of: worlds.len() as u64 })
 }
 
+/// The median of numbers in order, between the two of them that hold it in 95 % of samples.
+#[must_use]
+pub fn median(sorted: &[f64]) -> Option<Estimate> {
+    let last = sorted.len().checked_sub(1)?;
+    let (middle, half) = (last as f64 / 2.0, QUANTILE * (sorted.len() as f64).sqrt() / 2.0);
+    let at = |place: f64| sorted.get(nearest(place, last)).copied();
+    let (low, high) = (at((middle - half).floor())?, at((middle + half).ceil())?);
+    let value = f64::midpoint(at(middle.floor())?, at(middle.ceil())?);
+    Some(Estimate { value, low, high, of: sorted.len() as u64 })
+}
+
 /// The mean over worlds (or days).
 #[must_use]
 pub fn mean(worlds: &[f64]) -> Option<Estimate> {
     ratio(&worlds.iter().map(|value| (*value, 1.0)).collect::<Vec<_>>())
 }
 
+fn place(share: f64, of: usize) -> usize {
+    let last = of.saturating_sub(1);
+    nearest(share * last as f64, last)
+}
+
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a place in a list of a thousand"
+    reason = "a place in a list, not below 0"
 )]
-fn place(share: f64, of: usize) -> usize {
-    (share * of.saturating_sub(1) as f64).round() as usize
+fn nearest(place: f64, last: usize) -> usize {
+    (place.round().max(0.0) as usize).min(last)
 }
 
 #[cfg(test)]
@@ -92,6 +108,17 @@ mod tests {
             covered += u32::from(estimate.low <= 0.5 && 0.5 <= estimate.high);
         }
         assert!((180..=199).contains(&covered), "{covered} of 200");
+    }
+
+    #[test]
+    fn a_median_lies_between_places_in_order() {
+        let numbers = |count: u32| (1..=count).map(f64::from).collect::<Vec<_>>();
+        let of = |count| median(&numbers(count)).map(|m| (m.low, m.value, m.high));
+        // Of 20, the places from 6 to 15 hold it in 95.9 % of samples.
+        assert_eq!(of(20), Some((6.0, 10.5, 15.0)));
+        assert_eq!(of(1), Some((1.0, 1.0, 1.0)));
+        assert_eq!(of(3), Some((1.0, 2.0, 3.0)));
+        assert_eq!(of(0), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod summary;
 mod verdict;
 
 pub use forecast::{Forecast, Quality, Said};
-pub use interval::{Estimate, mean, ratio, wilson};
+pub use interval::{Estimate, mean, median, ratio, wilson};
 pub use method::{Method, Scores, scores};
 pub use order::{Pairs, kendall, ndcg, pairs, spearman};
 pub use sensitivity::{Knock, TOP, knocks, stability};

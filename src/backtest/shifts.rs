@@ -151,6 +151,20 @@ mod tests {
     }
 
     #[test]
+    fn an_effect_is_no_news_that_is_strange_until_it_has_vanished() {
+        let day_ms = 86_400_000;
+        let shifts = vec![planted("ember", Rule::LiftLost, &[Rule::ScoreFell])];
+        let truth = Truth { shifts, ..Truth::default() };
+        let strange = |rule, at_ms| {
+            judge_shifts("d".into(), 1, &truth, &[shift("ember", rule, at_ms)]).strange.len()
+        };
+        assert_eq!(strange(Rule::LiftProven, 999), 0);
+        assert_eq!(strange(Rule::LiftProven, 999 + day_ms), 0);
+        assert_eq!(strange(Rule::LiftProven, 1_000 + day_ms), 1);
+        assert_eq!(strange(Rule::ScoreFell, 999), 1);
+    }
+
+    #[test]
     fn what_is_told_is_planted_a_consequence_or_strange() {
         let shifts = vec![
             planted("rising", Rule::ShareSurge, &[Rule::TopEntered]),

@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Rule, Shift};
 
+const DAY_MS: i64 = 86_400_000;
+/// What may be told of an account because it is proven.
+const PROOF: [Rule; 5] =
+    [Rule::LiftProven, Rule::LeaderChanged, Rule::TopEntered, Rule::ScoreRose, Rule::LabelChanged];
+
 /// What was planted, and what came of it so far. Who is not listed has no effect.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
@@ -94,7 +99,8 @@ impl PlantedShift {
     }
 
     /// Whether `shift` follows from it: of the account itself, of who leads in its place, or of
-    /// who leaves the top to it or takes its place there.
+    /// who leaves the top to it or takes its place there; or from an effect that is there until
+    /// the change.
     #[must_use]
     pub fn explains(&self, shift: &Shift) -> bool {
         let brings = |rule| self.rule == rule || self.consequences.contains(&rule);
@@ -105,9 +111,18 @@ impl PlantedShift {
             Rule::TopEntered => brings(Rule::TopLeft),
             _ => false,
         };
-        (follows || succeeds || moves_over)
-            && *shift.segment == *self.segment
-            && shift.at_ms >= self.within_ms.0
+        let has_begun = shift.at_ms >= self.within_ms.0;
+        *shift.segment == *self.segment
+            && (has_begun && (follows || succeeds || moves_over) || self.is_proof(shift))
+    }
+
+    /// Whether `shift` follows from an effect that is to vanish, and was when no table of lifts had
+    /// a day without it.
+    fn is_proof(&self, shift: &Shift) -> bool {
+        self.rule == Rule::LiftLost
+            && *shift.influencer == *self.account
+            && shift.at_ms < self.within_ms.0 + DAY_MS
+            && PROOF.contains(&shift.rule)
     }
 
     fn covers(&self, shift: &Shift) -> bool {

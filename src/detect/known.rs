@@ -6,7 +6,7 @@ use super::pick::Place;
 use super::segment::{Found, Moment};
 use super::sentence;
 use super::state::{Known, said};
-use crate::model::{Detection, Label, Rule, Standing};
+use crate::model::{Detection, Label, Rule, Standing, Test};
 
 /// Points that an index has to move by from one label to the next, as labels themselves ask for:
 /// where someone was last is not known after a restart.
@@ -36,9 +36,9 @@ impl Known {
     }
 
     /// Takes note of what is proven, if that is known.
-    pub(super) fn prove(&mut self, standing: &Standing, moment: Moment) {
-        if moment.has_lift {
-            self.is_proven = Some(standing.proven_conversions > 0.0);
+    pub(super) fn prove(&mut self, rules: &Detection, standing: &Standing, moment: Moment) {
+        if moment.table_ms.is_some() {
+            self.is_proven = Some(stands_out(rules, standing));
         }
     }
 
@@ -70,20 +70,30 @@ impl Known {
         })
     }
 
+    /// A proof has to stand out, and its loss to be one by the model's own measure, in as many
+    /// tables in a row.
     fn proof(&mut self, rules: &Detection, standing: &Standing, moment: Moment) -> Option<Found> {
-        let was = self.is_proven;
-        let is = standing.proven_conversions > 0.0;
-        if was.is_none() || !moment.has_lift || was == Some(is) {
-            if was.is_none() {
-                self.prove(standing, moment);
-            }
+        let table_ms = moment.table_ms?;
+        let Some(was) = self.is_proven else {
+            self.prove(rules, standing, moment);
+            return None;
+        };
+        let is = if was { standing.proven_conversions > 0.0 } else { stands_out(rules, standing) };
+        if is == was {
+            self.next_proof = None;
             return None;
         }
+        let tables = match self.next_proof {
+            Some((last_ms, tables)) => tables + u32::from(table_ms > last_ms),
+            None => 1,
+        };
+        self.next_proof = Some((table_ms, tables));
         let rule = if is { Rule::LiftProven } else { Rule::LiftLost };
-        if !self.may_tell(rule, moment.at_ms, rules.cool_down_ms) {
+        if tables < rules.proof_tables || !self.may_tell(rule, moment.at_ms, rules.cool_down_ms) {
             return None;
         }
         self.is_proven = Some(is);
+        self.next_proof = None;
         Some(Found {
             rule,
             before: None,
@@ -125,6 +135,15 @@ impl Known {
         self.next_label = None;
         Some(found)
     }
+}
+
+/// Whether what is proven would be so at the false discovery rate of shifts, which is stricter
+/// than the model's. By the account's own place: whoever passes is discovered at that rate.
+fn stands_out(rules: &Detection, standing: &Standing) -> bool {
+    let passes = |test: Test| {
+        test.chance * test.tested as f64 <= rules.false_discovery_rate * test.place as f64
+    };
+    standing.proven_conversions > 0.0 && standing.lift.test.is_some_and(passes)
 }
 
 /// Influential and popular, as a label says.

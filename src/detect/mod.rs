@@ -6,8 +6,8 @@
 //!
 //! Leader, top, label and proof are compared with what was last *announced*: what changed while
 //! nobody looked is announced once, by the first view that is caught up, and what changed and
-//! changed back is not. Moves of score, share and popularity are measured within the window, from
-//! the last announced one on. Without a state, the first view that is caught up says how things
+//! changed back is not. Moves of score, share and popularity are measured within the window, and
+//! one that goes on is announced once. Without a state, the first view that is caught up says how things
 //! stand and announces nothing.
 
 mod known;
@@ -76,7 +76,9 @@ impl Detector {
             at_ms: view.as_of_ms,
             is_live,
             // An older table lacks what was proven since.
-            has_lift: is_live && view.lift_as_of_ms >= Some(self.closed_ms(view.as_of_ms)),
+            table_ms: view
+                .lift_as_of_ms
+                .filter(|table_ms| is_live && *table_ms >= self.closed_ms(view.as_of_ms)),
         };
         let mut shifts = Vec::new();
         let mut room = SEGMENTS_MAX.saturating_sub(self.state.segments.len());

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::pick::{Picked, Place, pick};
 use super::sentence;
-use super::state::{Known, Sample, SegmentState};
+use super::state::{Known, SegmentState};
 use crate::model::{Detection, Rule, SegmentStandings, Shift, ShiftId};
 
 /// Influencers of a segment that are remembered, a multiple of the top.
@@ -20,8 +20,8 @@ pub(super) struct Moment {
     pub(super) at_ms: i64,
     /// Shifts may be announced.
     pub(super) is_live: bool,
-    /// The table of lifts is up to date.
-    pub(super) has_lift: bool,
+    /// The close that the table of lifts is of, if it is the last one.
+    pub(super) table_ms: Option<i64>,
 }
 
 /// A shift before it has an id.
@@ -45,7 +45,7 @@ impl SegmentState {
         for (name, (rank, standing)) in pick(rules, standings, &state.influencers).watched {
             let mut known = Known::new(moment.at_ms, standing);
             known.in_top = rank <= rules.top_k && standing.score >= rules.min_score;
-            known.prove(standing, moment);
+            known.prove(rules, standing, moment);
             state.influencers.insert(Arc::clone(name), known);
         }
         state
@@ -65,11 +65,8 @@ impl SegmentState {
             known.seen_ms = moment.at_ms;
         }
         for (name, known) in &mut self.influencers {
-            let place = picked.of(name);
-            let nothing = || Sample::nothing(moment.at_ms);
-            let sample =
-                place.map_or_else(nothing, |(_, standing)| Sample::of(moment.at_ms, standing));
-            known.sample(sample, rules.window_ms);
+            let now = known.sample(rules, moment.at_ms, picked.of(name));
+            known.rest(rules, &now);
         }
         if moment.is_live {
             self.announce(rules, standings, (&picked, moment), shifts);
@@ -145,7 +142,7 @@ impl SegmentState {
     /// that none is given twice.
     fn forget(&mut self, rules: &Detection, at_ms: i64) {
         let bound = KNOWN_PER_TOP * rules.top_k;
-        let mut oldest_ms = at_ms - rules.window_ms;
+        let mut oldest_ms = at_ms - rules.window_ms.max(rules.share_window_ms);
         if self.influencers.len() > bound {
             let mut seen: Vec<i64> = self.influencers.values().map(|known| known.seen_ms).collect();
             let (_, at_bound, _) = seen.select_nth_unstable_by(bound - 1, |a, b| b.cmp(a));

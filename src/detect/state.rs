@@ -4,12 +4,13 @@
 //! Invariant: bounded by the limits on segments and on influencers of a segment; plain data, which
 //! is all that a restart needs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Label, Rule, Standing};
+use super::pick::Place;
+use crate::model::{Detection, Label, Rule, Standing};
 
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,24 +46,54 @@ pub struct Known {
     pub label_popularity: f64,
     /// Another label, and since when.
     pub next_label: Option<(Label, i64)>,
+    /// The last table of lifts that said otherwise of the proof, ms since the Unix epoch, and how
+    /// many in a row did.
+    #[serde(default)]
+    pub next_proof: Option<(i64, u32)>,
+    /// Points for conversions as of the last table that said what is announced of their proof.
+    #[serde(default)]
+    pub convert_points: f64,
     /// Event time of the last shift by rule.
     pub announced: BTreeMap<Rule, i64>,
-    /// Oldest first, a fraction of the window apart, and as of each announced move.
+    /// Moves that were announced and have not come to rest.
+    #[serde(default)]
+    pub moving: BTreeSet<Rule>,
+    /// Oldest first, a fraction of the window apart.
     pub samples: VecDeque<Sample>,
-    /// What was announced is where the next move of score, share and popularity is measured from.
-    pub score_from_ms: i64,
-    pub share_from_ms: i64,
-    pub popularity_from_ms: i64,
+    /// Event time and share, the same within the window of shares.
+    #[serde(default)]
+    pub shares: VecDeque<(i64, f64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     pub at_ms: i64,
     pub score: f64,
+    /// The score with those points for conversions whose proof is announced: what comes and goes
+    /// with a proof from table to table moves nothing.
+    #[serde(default)]
+    pub settled_score: f64,
     /// Share of the audience that amplifies, 0–1.
     pub share: f64,
     pub popularity: f64,
     pub amplify_points: f64,
+}
+
+impl DetectorState {
+    /// Of the first version, which measured shares within the window of scores, and each move from
+    /// the last announced one on: whether that goes on shows in the next view.
+    #[must_use]
+    pub fn from_first_version(mut self) -> Self {
+        let segments = self.segments.values_mut();
+        for known in segments.flat_map(|segment| segment.influencers.values_mut()) {
+            known.moving = known.announced.keys().copied().filter(|rule| rule.is_move()).collect();
+            known.shares = known.samples.iter().map(|s| (s.at_ms, s.share)).collect();
+            for sample in &mut known.samples {
+                sample.settled_score = sample.score;
+            }
+        }
+        self
+    }
 }
 
 /// Samples of a window, its ends apart.
@@ -78,50 +109,83 @@ impl Known {
             label_score: standing.score,
             label_popularity: standing.popularity,
             next_label: None,
+            next_proof: None,
             announced: BTreeMap::new(),
-            samples: VecDeque::from([Sample::of(at_ms, standing)]),
-            score_from_ms: at_ms,
-            share_from_ms: at_ms,
-            popularity_from_ms: at_ms,
+            moving: BTreeSet::new(),
+            convert_points: 0.0,
+            samples: VecDeque::from([Sample::of(at_ms, standing, 0.0)]),
+            shares: VecDeque::from([(at_ms, standing.amplify_share)]),
         }
     }
 
-    /// Lets go of what was over when the window began, or is newer than now, and adds a sample when
-    /// it is time for one.
-    pub(super) fn sample(&mut self, sample: Sample, window_ms: i64) {
-        let now = sample.at_ms;
-        while self.samples.back().is_some_and(|last| last.at_ms > now) {
-            self.samples.pop_back();
-        }
-        while self.samples.get(1).is_some_and(|second| second.at_ms <= now - window_ms) {
-            self.samples.pop_front();
-        }
-        let step = window_ms / SAMPLES_PER_WINDOW;
-        if self.samples.back().is_none_or(|last| now - last.at_ms >= step) {
-            self.samples.push_back(sample);
-        }
+    /// How someone stands now, all 0 of who left the ranking, with samples of it when it is time
+    /// for them, within each window.
+    pub(super) fn sample(
+        &mut self,
+        rules: &Detection,
+        at_ms: i64,
+        place: Option<Place<'_>>,
+    ) -> Sample {
+        self.settle(place.map(|(_, standing)| standing));
+        let sample = self.now(at_ms, place);
+        add(&mut self.samples, sample, |sample| sample.at_ms, rules.window_ms);
+        let share = (sample.at_ms, sample.share);
+        add(&mut self.shares, share, |(at_ms, _)| *at_ms, rules.share_window_ms);
+        sample
     }
 
-    /// The samples not older than `from_ms`, which is when the last move was announced.
-    pub(super) fn since(&self, from_ms: i64) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().filter(move |sample| sample.at_ms >= from_ms)
+    pub(super) fn now(&self, at_ms: i64, place: Option<Place<'_>>) -> Sample {
+        place.map_or(Sample { at_ms, ..Sample::NOTHING }, |(_, standing)| {
+            Sample::of(at_ms, standing, self.convert_points)
+        })
+    }
+
+    /// Takes note of points for conversions, if their proof is as announced.
+    fn settle(&mut self, standing: Option<&Standing>) {
+        let proven = standing.filter(|standing| standing.proven_conversions > 0.0);
+        match (self.is_proven, proven) {
+            (Some(true), Some(standing)) => self.convert_points = standing.convert_points,
+            (Some(true), None) => {}
+            (Some(false) | None, _) => self.convert_points = 0.0,
+        }
+    }
+}
+
+/// Lets go of what was over when the window began, or is newer than now, and adds a sample when it
+/// is time for one.
+fn add<T>(samples: &mut VecDeque<T>, sample: T, at_ms: impl Fn(&T) -> i64, window_ms: i64) {
+    let now = at_ms(&sample);
+    while samples.back().is_some_and(|last| at_ms(last) > now) {
+        samples.pop_back();
+    }
+    while samples.get(1).is_some_and(|second| at_ms(second) <= now - window_ms) {
+        samples.pop_front();
+    }
+    let step = window_ms / SAMPLES_PER_WINDOW;
+    if samples.back().is_none_or(|last| now - at_ms(last) >= step) {
+        samples.push_back(sample);
     }
 }
 
 impl Sample {
-    pub(super) fn of(at_ms: i64, standing: &Standing) -> Self {
+    const NOTHING: Self = Self {
+        at_ms: 0,
+        score: 0.0,
+        settled_score: 0.0,
+        share: 0.0,
+        popularity: 0.0,
+        amplify_points: 0.0,
+    };
+
+    fn of(at_ms: i64, standing: &Standing, convert_points: f64) -> Self {
         Self {
             at_ms,
             score: standing.score,
+            settled_score: standing.score - standing.convert_points + convert_points,
             share: standing.amplify_share,
             popularity: standing.popularity,
             amplify_points: standing.amplify_points,
         }
-    }
-
-    /// Of someone who left the ranking.
-    pub(super) fn nothing(at_ms: i64) -> Self {
-        Self { at_ms, score: 0.0, share: 0.0, popularity: 0.0, amplify_points: 0.0 }
     }
 }
 

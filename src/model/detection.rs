@@ -25,12 +25,17 @@ pub struct Detection {
     pub min_score: f64,
     /// Points by which a new leader has to lead; a smaller lead counts once it lasted for hold.
     pub leader_margin: f64,
-    /// How far back moves of score, share and popularity are measured.
+    /// How far back moves of score and popularity are measured. One that goes on is told once: it
+    /// has to come to rest, at less than half of what it takes within the window.
     #[schemars(schema_with = "millis")]
     pub window_ms: i64,
     /// Points that a score has to move by within the window.
     pub score_points: f64,
-    /// Factor that a share of the audience has to grow or shrink by within the window.
+    /// The same of shares, which go no faster than credit is forgotten: in two half-lives of it
+    /// three quarters of the way.
+    #[schemars(schema_with = "millis")]
+    pub share_window_ms: i64,
+    /// Factor that a share of the audience has to grow or shrink by within its window.
     pub share_ratio: f64,
     /// What a share has to move by as well, of 1.
     pub share_min: f64,
@@ -38,6 +43,13 @@ pub struct Detection {
     pub popularity_ratio: f64,
     /// Points that popularity has to grow by as well.
     pub popularity_points: f64,
+    /// Part of the effects told as proven that may be none, by one table of lifts; that no effect
+    /// is proven any longer goes by the model's own. Each table is another chance for what is not:
+    /// from day to day, within its window, about ten times as many as one table has.
+    pub false_discovery_rate: f64,
+    /// Tables of lifts in a row, one a bucket, that have to prove an effect, or to prove it no
+    /// longer.
+    pub proof_tables: u32,
     /// How long a small lead or a new label has to last.
     #[schemars(schema_with = "millis")]
     pub hold_ms: i64,
@@ -58,10 +70,14 @@ pub struct SegmentDetection {
     #[schemars(schema_with = "millis_or_nothing")]
     pub window_ms: Option<i64>,
     pub score_points: Option<f64>,
+    #[schemars(schema_with = "millis_or_nothing")]
+    pub share_window_ms: Option<i64>,
     pub share_ratio: Option<f64>,
     pub share_min: Option<f64>,
     pub popularity_ratio: Option<f64>,
     pub popularity_points: Option<f64>,
+    pub false_discovery_rate: Option<f64>,
+    pub proof_tables: Option<u32>,
     #[schemars(schema_with = "millis_or_nothing")]
     pub hold_ms: Option<i64>,
     #[schemars(schema_with = "millis_or_nothing")]
@@ -76,10 +92,13 @@ impl Default for Detection {
             leader_margin: 2.0,
             window_ms: DAY_MS,
             score_points: 10.0,
+            share_window_ms: 14 * DAY_MS,
             share_ratio: 1.5,
             share_min: 0.02,
             popularity_ratio: 1.3,
             popularity_points: 5.0,
+            false_discovery_rate: 0.005,
+            proof_tables: 2,
             hold_ms: HOUR_MS,
             cool_down_ms: 6 * HOUR_MS,
             segments: BTreeMap::new(),
@@ -99,10 +118,13 @@ impl Detection {
             leader_margin: own.leader_margin.unwrap_or(self.leader_margin),
             window_ms: own.window_ms.unwrap_or(self.window_ms),
             score_points: own.score_points.unwrap_or(self.score_points),
+            share_window_ms: own.share_window_ms.unwrap_or(self.share_window_ms),
             share_ratio: own.share_ratio.unwrap_or(self.share_ratio),
             share_min: own.share_min.unwrap_or(self.share_min),
             popularity_ratio: own.popularity_ratio.unwrap_or(self.popularity_ratio),
             popularity_points: own.popularity_points.unwrap_or(self.popularity_points),
+            false_discovery_rate: own.false_discovery_rate.unwrap_or(self.false_discovery_rate),
+            proof_tables: own.proof_tables.unwrap_or(self.proof_tables),
             hold_ms: own.hold_ms.unwrap_or(self.hold_ms),
             cool_down_ms: own.cool_down_ms.unwrap_or(self.cool_down_ms),
             segments: BTreeMap::new(),
@@ -146,8 +168,19 @@ impl Detection {
         if !(0.0..=1.0).contains(&self.share_min) {
             return Err(refused("share_min", self.share_min, "from 0 to 1"));
         }
-        if !(MINUTE_MS..=31 * DAY_MS).contains(&self.window_ms) {
-            return Err(refused("window_ms", self.window_ms, "from 1m to 31d"));
+        for (key, window) in
+            [("window_ms", self.window_ms), ("share_window_ms", self.share_window_ms)]
+        {
+            if !(MINUTE_MS..=31 * DAY_MS).contains(&window) {
+                return Err(refused(key, window, "from 1m to 31d"));
+            }
+        }
+        if !(self.false_discovery_rate > 0.0 && self.false_discovery_rate < 1.0) {
+            let (key, rate) = ("false_discovery_rate", self.false_discovery_rate);
+            return Err(refused(key, rate, "more than 0 and less than 1"));
+        }
+        if !(1..=31).contains(&self.proof_tables) {
+            return Err(refused("proof_tables", self.proof_tables, "from 1 to 31"));
         }
         for (key, rest) in [("hold_ms", self.hold_ms), ("cool_down_ms", self.cool_down_ms)] {
             if !(0..=31 * DAY_MS).contains(&rest) {
@@ -187,7 +220,7 @@ mod tests {
     #[test]
     fn each_bound_holds() {
         type Change = fn(&mut Detection);
-        let cases: [(&str, Change, Change); 11] = [
+        let cases: [(&str, Change, Change); 14] = [
             ("top_k", |d| d.top_k = 0, |d| d.top_k = 1),
             ("min_score", |d| d.min_score = -1.0, |d| d.min_score = 0.0),
             ("leader_margin", |d| d.leader_margin = f64::NAN, |d| d.leader_margin = 0.0),
@@ -197,6 +230,17 @@ mod tests {
             ("share_min", |d| d.share_min = 1.1, |d| d.share_min = 1.0),
             ("popularity_ratio", |d| d.popularity_ratio = 0.5, |d| d.popularity_ratio = 2.0),
             ("popularity_points", |d| d.popularity_points = 101.0, |d| d.popularity_points = 100.0),
+            (
+                "share_window_ms",
+                |d| d.share_window_ms = 32 * DAY_MS,
+                |d| d.share_window_ms = 31 * DAY_MS,
+            ),
+            (
+                "false_discovery_rate",
+                |d| d.false_discovery_rate = 0.0,
+                |d| d.false_discovery_rate = 0.5,
+            ),
+            ("proof_tables", |d| d.proof_tables = 0, |d| d.proof_tables = 1),
             ("hold_ms", |d| d.hold_ms = -1, |d| d.hold_ms = 0),
             ("cool_down_ms", |d| d.cool_down_ms = 32 * DAY_MS, |d| d.cool_down_ms = 0),
         ];

@@ -85,6 +85,19 @@ impl Rule {
         }
     }
 
+    /// Whether it is told of a number that goes on moving.
+    #[must_use]
+    pub const fn is_move(self) -> bool {
+        matches!(
+            self,
+            Self::ScoreRose
+                | Self::ScoreFell
+                | Self::ShareSurge
+                | Self::ShareDrop
+                | Self::PopularityWithoutInfluence
+        )
+    }
+
     /// What `before` and `after` are: points of a score, a rank, a share of 0–1, or the low end of
     /// a rate ratio.
     #[must_use]

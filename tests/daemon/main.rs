@@ -21,6 +21,7 @@ mod erasure;
 mod faults;
 mod freshness;
 mod memory;
+mod planted;
 mod poison;
 mod records;
 mod replay;

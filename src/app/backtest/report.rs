@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::recorded::Read;
 use crate::backtest::{
-    Claims, Estimate, MethodSummary, Quality, ShiftVerdict, ShiftsSummary, Summary,
+    Claims, Estimate, MethodSummary, Quality, ShiftVerdict, ShiftsSummary, Summary, median, wilson,
 };
 use crate::model::Shift;
 
@@ -141,21 +141,20 @@ fn found(found: &BTreeMap<String, Estimate>) -> Vec<Vec<String>> {
 
 /// How planted shifts were told, and what else was.
 pub(super) fn shifts(summary: &ShiftsSummary, verdicts: &[ShiftVerdict]) -> Vec<String> {
-    let head = ["account", "told as", "planted", "found", "again", "hours to it: median", "most"];
+    let head = ["account", "told as", "found", "recall", "again", "hours to it: median", "most"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     let all = ("all".to_owned(), &summary.all);
     let kinds = summary.kinds.iter().map(|(account, kind)| (account.clone(), kind));
     for (account, kind) in kinds.chain([all]) {
-        let hours =
-            |at: usize| kind.after_ms.get(at).map_or_else(none, |ms| (ms / 3_600_000).to_string());
+        let hours: Vec<f64> = kind.after_ms.iter().map(|ms| *ms as f64 / 3_600_000.0).collect();
         rows.push(vec![
             account,
             kind.rule.map_or_else(none, |rule| rule.as_str().to_owned()),
-            kind.planted.to_string(),
-            kind.found.to_string(),
+            format!("{}/{}", kind.found, kind.planted),
+            with_interval(wilson(kind.found, kind.planted)),
             kind.repeated.to_string(),
-            hours(kind.after_ms.len() / 2),
-            hours(kind.after_ms.len().saturating_sub(1)),
+            interval(median(&hours), 0),
+            hours.last().map_or_else(none, |most| format!("{most:.0}")),
         ]);
     }
     let mut lines = vec![

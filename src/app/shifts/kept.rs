@@ -14,7 +14,7 @@ use crate::detect::DetectorState;
 use crate::model::Shift;
 
 pub(super) const FILE: &str = "shifts.json";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Deserialize)]
 struct Kept {
@@ -42,8 +42,11 @@ pub(super) struct SaveError {
 pub(super) fn load(file: &Path) -> (DetectorState, Vec<Shift>) {
     let read = fs::read(file).and_then(|bytes| {
         let kept: Kept = serde_json::from_slice(&bytes)?;
-        let is_ours = kept.version == VERSION;
-        is_ours.then_some(kept).ok_or_else(|| io::Error::other("it is of another version"))
+        match kept.version {
+            1 => Ok(Kept { state: kept.state.from_first_version(), ..kept }),
+            VERSION => Ok(kept),
+            _ => Err(io::Error::other("it is of another version")),
+        }
     });
     match read {
         Ok(kept) => (kept.state, kept.announced),
@@ -95,12 +98,29 @@ mod tests {
         save(&file, &state, &[Arc::new(shift(1))]).unwrap();
         assert_eq!(load(&file), (state, vec![shift(1)]));
         for broken in
-            ["", "{", r#"{"version":2,"state":{"as_of_ms":1,"segments":{}},"announced":[]}"#]
+            ["", "{", r#"{"version":3,"state":{"as_of_ms":1,"segments":{}},"announced":[]}"#]
         {
             fs::write(&file, broken).unwrap();
             assert_eq!(load(&file), (DetectorState::default(), vec![]), "{broken}");
             assert!(!file.exists());
             assert_eq!(fs::read_to_string(file.with_extension("unreadable")).unwrap(), broken);
+        }
+    }
+
+    #[test]
+    fn a_file_of_each_version_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for version in 1..=VERSION {
+            let fixture = format!("tests/fixtures/shifts/v{version}.json");
+            let file = folder.path().join(FILE);
+            fs::copy(&fixture, &file).unwrap();
+            let (state, announced) = load(&file);
+            let known = &state.segments["s"].influencers;
+            let told = known.values().map(|known| known.announced.len()).sum::<usize>();
+            assert_eq!((known.len(), told), (30, announced.len()), "{fixture}");
+            assert!(known.values().any(|known| !known.moving.is_empty()), "{fixture}");
+            let in_doubt = known.values().any(|known| known.next_proof.is_some());
+            assert_eq!(in_doubt, version > 1, "{fixture}");
         }
     }
 
