@@ -98,7 +98,7 @@ impl World {
             let since = (self.at_ms - plant.at_ms) as f64 / (2 * HOUR) as f64;
             let part = since.clamp(0.0, 1.0);
             match plant.rule {
-                Rule::LeaderChanged => score += 6.5 * part,
+                Rule::LeaderChanged => score += 8.5 * part,
                 Rule::TopEntered => score += 8.0 * part,
                 Rule::TopLeft => score -= 8.0 * part,
                 Rule::ScoreRose => score += 12.0 * part,
@@ -137,12 +137,13 @@ fn outline(shifts: &[Shift]) -> Vec<(ShiftId, Rule, i64)> {
     shifts.iter().map(|shift| (shift.id, shift.rule, shift.at_ms)).collect()
 }
 
-/// How many of the plants were found within a day, proofs with the second table, and how many
-/// shifts are no plant's.
+/// How many of the plants were found within a day, proofs with the second table and labels once
+/// they have lasted, and how many shifts are no plant's.
 fn judged(plants: &[Plant], shifts: &[Shift]) -> (usize, usize) {
     let of = |plant: &Plant, shift: &Shift| {
-        let is_proof = matches!(plant.rule, Rule::LiftProven | Rule::LiftLost);
-        let within = plant.at_ms..plant.at_ms + if is_proof { 9 * DAY / 4 } else { DAY };
+        let last = [Rule::LiftProven, Rule::LiftLost, Rule::LabelChanged];
+        let patience = if last.contains(&plant.rule) { 9 * DAY / 4 } else { DAY };
+        let within = plant.at_ms..plant.at_ms + patience;
         shift.rule == plant.rule
             && *shift.influencer == *name(plant.who)
             && within.contains(&shift.at_ms)
@@ -288,7 +289,11 @@ fn leaders(own: SegmentDetection, readings: &[(f64, f64, f64)]) -> Vec<(f64, Arc
 #[test]
 fn a_leader_has_to_lead_clearly_or_for_long_and_rests() {
     let near = [(0.0, 50.0, 49.0), (0.5, 50.0, 51.0), (1.0, 50.0, 51.0), (1.6, 50.0, 51.0)];
-    let none = SegmentDetection::default;
+    let none = || SegmentDetection {
+        leader_margin: Some(2.0),
+        hold_ms: Some(HOUR),
+        ..SegmentDetection::default()
+    };
     assert_eq!(leaders(none(), &near), [(1.6, "b".into())], "lasted an hour");
     let clear = [(0.0, 50.0, 49.0), (0.1, 50.0, 52.5)];
     assert_eq!(leaders(none(), &clear), [(0.1, "b".into())], "by the margin");

@@ -50,7 +50,8 @@ pub struct Detection {
     /// Tables of lifts in a row, one a bucket, that have to prove an effect, or to prove it no
     /// longer.
     pub proof_tables: u32,
-    /// How long a small lead or a new label has to last.
+    /// How long a small lead or a new label has to last: longer than one table of lifts, from
+    /// which to the next points for conversions move by some.
     #[schemars(schema_with = "millis")]
     pub hold_ms: i64,
     /// Rest after a shift in which the same rule tells nothing of the same influencer.
@@ -89,7 +90,7 @@ impl Default for Detection {
         Self {
             top_k: 10,
             min_score: 5.0,
-            leader_margin: 2.0,
+            leader_margin: 5.0,
             window_ms: DAY_MS,
             score_points: 10.0,
             share_window_ms: 14 * DAY_MS,
@@ -99,7 +100,7 @@ impl Default for Detection {
             popularity_points: 5.0,
             false_discovery_rate: 0.005,
             proof_tables: 2,
-            hold_ms: HOUR_MS,
+            hold_ms: DAY_MS,
             cool_down_ms: 6 * HOUR_MS,
             segments: BTreeMap::new(),
         }

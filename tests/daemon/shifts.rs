@@ -42,6 +42,7 @@ fn a_change_of_leader_is_told_once_over_a_crash_and_so_is_one_meanwhile() {
         ("SILLAGE__DETECT__SCORE_POINTS", "100"),
         ("SILLAGE__DETECT__SHARE_MIN", "1"),
         ("SILLAGE__DETECT__MIN_SCORE", "0.1"),
+        ("SILLAGE__DETECT__LEADER_MARGIN", "2"),
         ("SILLAGE__DETECT__HOLD_MS", "31d"),
     ];
     let first: Vec<String> =
