@@ -355,9 +355,10 @@ fn resumed(before: &Detector) -> Detector {
 
 #[test]
 fn a_proof_has_to_stand_out_in_two_tables_and_so_has_its_loss() {
+    type Case<'a> = (&'a str, &'a [Option<f64>], &'a [(usize, Rule)]);
     // Of 40 tested, at .05 and at .005.
     let (proven, stands_out, none) = (Some(1e-3), Some(1e-5), None);
-    let cases: [(&str, &[Option<f64>], &[(usize, Rule)]); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("twice", &[none, stands_out, stands_out, stands_out], &[(2, Rule::LiftProven)]),
         ("comes and goes", &[none, stands_out, none, stands_out, proven, stands_out], &[]),
         ("never stands out", &[none, proven, proven, proven], &[]),
