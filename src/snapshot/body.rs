@@ -14,10 +14,10 @@ const VERSION: u8 = 1;
 
 /// Appends a body; equal states give equal bytes.
 pub fn encode(frozen: &Frozen, histories: Option<&Histories>, out: &mut Vec<u8>) {
-    let mut columns = Encoder::new(VERSION);
+    let mut columns = Encoder::new(VERSION, std::mem::take(out));
     frozen.write(&mut columns);
     histories::write(histories, &mut columns);
-    out.append(&mut columns.finish());
+    *out = columns.finish();
 }
 
 /// The shard of a body, and the histories as of its last close. `params` must be those that it was

@@ -18,6 +18,8 @@ const PAGE_MAX: usize = 1 << 24;
 
 pub(super) struct Encoder {
     out: Vec<u8>,
+    /// Where the body begins in it.
+    start: usize,
     compressor: Compressor<'static>,
     plane: Vec<u8>,
     compressed: Vec<u8>,
@@ -34,20 +36,17 @@ pub(super) struct Decoder<'a> {
 }
 
 impl Encoder {
-    pub(super) fn new(version: u8) -> Self {
+    /// Of a body that follows what is in `out`.
+    pub(super) fn new(version: u8, mut out: Vec<u8>) -> Self {
         let compressor = Compressor::new(LEVEL).expect("zstd must know its first level");
-        Self {
-            out: vec![version],
-            compressor,
-            plane: Vec::new(),
-            compressed: Vec::new(),
-            expanded: 0,
-        }
+        let start = out.len();
+        out.push(version);
+        Self { out, start, compressor, plane: Vec::new(), compressed: Vec::new(), expanded: 0 }
     }
 
     pub(super) fn finish(mut self) -> Vec<u8> {
         // The end: all else is padding that vouches for what a decoder needs.
-        let least = self.expanded / Decoder::EXPANSION;
+        let least = self.start + self.expanded / Decoder::EXPANSION;
         self.out.resize(self.out.len().max(least), 0);
         self.out
     }
@@ -214,7 +213,7 @@ mod tests {
             (0..1000).map(|n| (n << 40) + n % 3).collect(),
             vec![u64::MAX, 0, 1 << 63],
         ];
-        let mut encoder = Encoder::new(1);
+        let mut encoder = Encoder::new(1, Vec::new());
         for page in &pages {
             encoder.words(page);
             encoder.text(format!("{page:?}").as_bytes());
@@ -231,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_expands_beyond_all_measure_is_broken() {
-        let mut encoder = Encoder::new(1);
+        let mut encoder = Encoder::new(1, Vec::new());
         let page = vec![0; 100_000];
         for _ in 0..100 {
             encoder.words(&page);
