@@ -9,6 +9,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// From one look at its counters to the next, each of which costs it a page of `/metrics`.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Bytes of an answer; 100,000 series are some 10 MB.
+const ANSWER_MAX: u64 = 100 << 20;
+
 /// What a process needed.
 pub(crate) struct Measured {
     pub(crate) events: u64,
@@ -81,7 +84,8 @@ impl Sillage {
     /// The answer to a question, if it is a good one.
     pub(crate) fn ask(&self, path: &str) -> Option<String> {
         let url = format!("http://{}{path}", self.address);
-        ureq::get(&url).call().ok()?.body_mut().read_to_string().ok()
+        let mut answer = ureq::get(&url).call().ok()?;
+        answer.body_mut().with_config().limit(ANSWER_MAX).read_to_string().ok()
     }
 
     /// Host and port where it listens.

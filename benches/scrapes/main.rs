@@ -1,7 +1,8 @@
 //! What scrapes cost a catch-up: the daemon on a real Kafka shows about 100,000 series of scores to
-//! ten scrapers, all at once each second, beside the same catch-up that nobody scrapes.
+//! ten scrapers, all at once, beside the same catch-up that nobody scrapes.
 //!
-//! `cargo bench --bench scrapes [-- EVENTS [ROUNDS]]`, 10 M events and 3 rounds by default.
+//! `cargo bench --bench scrapes [-- EVENTS [ROUNDS [SECONDS]]]`, 20 M events, 3 rounds and a scrape
+//! every 5 s by default, as `config/prometheus/prometheus.yml` has it.
 
 #![allow(
     clippy::print_stdout,
@@ -49,7 +50,8 @@ fn main() {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let number = |at: usize| arguments.get(at).map(|arg| arg.parse::<u64>().expect("a number"));
-    let (events, rounds) = (number(0).unwrap_or(10_000_000), number(1).unwrap_or(3));
+    let (events, rounds) = (number(0).unwrap_or(20_000_000), number(1).unwrap_or(3));
+    let every = Duration::from_secs(number(2).unwrap_or(5));
     let kafka = Kafka::start(Ports::draw());
     kafka.create_topic(TOPIC, i32::try_from(PARTITIONS).unwrap(), &[]);
     produce::fill(&kafka.brokers(), TOPIC, Load { events, conversions: 20, ..Load::default() });
@@ -58,13 +60,13 @@ fn main() {
         // Whichever comes second finds warmer caches, or a busier machine.
         if round % 2 == 0 {
             let alone = alone(&kafka, events);
-            scraped(&kafka, events).compare(alone);
+            scraped(&kafka, events, every).compare(alone);
         } else {
-            let scraped = scraped(&kafka, events);
+            let scraped = scraped(&kafka, events, every);
             scraped.compare(alone(&kafka, events));
         }
     }
-    hold(&kafka, events);
+    hold(&kafka, events, every);
 }
 
 fn start(kafka: &Kafka) -> Sillage {
@@ -77,9 +79,9 @@ fn alone(kafka: &Kafka, events: u64) -> Speed {
     speed
 }
 
-fn scraped(kafka: &Kafka, events: u64) -> Speed {
+fn scraped(kafka: &Kafka, events: u64, every: Duration) -> Speed {
     let sillage = start(kafka);
-    let scrapers = Scrapers::start(sillage.address());
+    let scrapers = Scrapers::start(sillage.address(), every);
     let speed = progress::catch_up(&sillage, events);
     println!("scraped       {speed}");
     scrapers.end().report();
@@ -88,7 +90,7 @@ fn scraped(kafka: &Kafka, events: u64) -> Speed {
 }
 
 /// Memory, and the CPU time of the daemon, while nothing but scrapes goes on.
-fn hold(kafka: &Kafka, events: u64) {
+fn hold(kafka: &Kafka, events: u64, every: Duration) {
     let sillage = start(kafka);
     progress::catch_up(&sillage, events);
     let spent = || {
@@ -99,7 +101,7 @@ fn hold(kafka: &Kafka, events: u64) {
     // What is left of the catch-up ends meanwhile.
     spent();
     let (alone, before) = (spent(), sillage.resident_bytes());
-    let scrapers = Scrapers::start(sillage.address());
+    let scrapers = Scrapers::start(sillage.address(), every);
     let (scraped, warm) = (spent(), sillage.resident_bytes());
     thread::park_timeout(WATCHED);
     let end = sillage.resident_bytes();

@@ -1,4 +1,4 @@
-//! Scrapers as Prometheus has them: a connection each that stays, a scrape each second.
+//! Scrapers as Prometheus has them: a connection each that stays, and a scrape at each interval.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-const EVERY: Duration = Duration::from_secs(1);
 const GIVE_UP: Duration = Duration::from_secs(30);
 const PIECE: usize = 256 << 10;
 
@@ -40,7 +39,7 @@ pub(crate) struct Scraped {
 }
 
 impl Scrapers {
-    pub(crate) fn start(address: &str) -> Self {
+    pub(crate) fn start(address: &str, every: Duration) -> Self {
         let (over, began) = (Arc::new(AtomicBool::new(false)), Instant::now());
         let ask = |accept: &str, encoding: &str| {
             format!(
@@ -54,7 +53,7 @@ impl Scrapers {
         let running = requests
             .map(|request| {
                 let (address, over) = (address.to_owned(), Arc::clone(&over));
-                thread::spawn(move || scrape(&address, &request, began, &over))
+                thread::spawn(move || scrape(&address, &request, (began, every), &over))
             })
             .collect();
         Self { running, over, began }
@@ -96,8 +95,13 @@ fn percentiles(times: &mut [Duration]) -> String {
     format!("p50 {:.1} ms, p99 {:.1} ms", at(50), at(99))
 }
 
-/// Scrapes at each whole second since `began`, so that all do at once.
-fn scrape(address: &str, request: &str, began: Instant, over: &AtomicBool) -> Scraped {
+/// Scrapes when it begins and at each interval since, so that all do at once.
+fn scrape(
+    address: &str,
+    request: &str,
+    (began, every): (Instant, Duration),
+    over: &AtomicBool,
+) -> Scraped {
     let mut stream = connect(address);
     let (mut found, mut piece) = (Scraped::default(), vec![0; PIECE]);
     let mut due = began;
@@ -118,7 +122,7 @@ fn scrape(address: &str, request: &str, began: Instant, over: &AtomicBool) -> Sc
         }
         found.wholes.push(asked.elapsed());
         while due <= Instant::now() {
-            due += EVERY;
+            due += every;
         }
     }
     let time = clock_gettime(ClockId::ThreadCPUTime);
