@@ -123,7 +123,7 @@ const KAFKA: Section = Section {
         &counter(
             "sillage_kafka_assignment_lost_total",
             &[],
-            "Times the group had moved on without us.",
+            "Times the group did not answer within the session, or had moved on without us.",
         ),
         &counter("sillage_kafka_commits_total", &[], "Commits of offsets."),
         &counter("sillage_kafka_commit_failures_total", &[], "Commits of offsets that failed."),

@@ -17,7 +17,7 @@ pub use body::{decode, encode};
 pub use disk::{Disk, Files};
 pub use file::VERSION;
 pub use header::{Covered, Header, LastRecord, LogId, Origin};
-pub use recovery::{Gap, Log, LogError, Opened, Restored, Store, Unverified};
+pub use recovery::{Found, Gap, InMemory, Log, LogError, Opened, Restored, Store, Unverified};
 pub use tenure::Tenure;
 pub use unfit::{SaveError, Unfit};
 

@@ -41,15 +41,45 @@ pub struct Store<D> {
     keep: usize,
 }
 
+/// A state that its owner still has, of a partition that it lost and takes over again.
+#[derive(Clone, Debug)]
+pub struct InMemory {
+    /// How far each topic was read.
+    pub covered: Vec<Covered>,
+    /// The last tenure of the partition that its owner knew of.
+    pub tenure: u32,
+}
+
 /// What the start of a tenure found.
 pub struct Opened<D, T> {
     pub tenure: Tenure<D>,
-    pub restored: Option<Restored<T>>,
-    /// What was not used, newest first, by file.
-    pub refused: Vec<(PathBuf, Unfit)>,
+    pub found: Found<T>,
+    /// What was not used, newest first, by name.
+    pub refused: Vec<(String, Unfit)>,
 }
 
-/// A state to go on from.
+/// What there is to go on from.
+#[derive(Debug)]
+pub enum Found<T> {
+    Nothing,
+    /// The state in memory, which covers that much.
+    InMemory(Vec<Covered>),
+    Snapshot(Restored<T>),
+}
+
+impl<T> Found<T> {
+    /// How far each topic was read; empty if none was.
+    #[must_use]
+    pub fn covered(&self) -> &[Covered] {
+        match self {
+            Self::Nothing => &[],
+            Self::InMemory(covered) => covered,
+            Self::Snapshot(restored) => &restored.header.covered,
+        }
+    }
+}
+
+/// A snapshot to go on from.
 #[derive(Debug)]
 pub struct Restored<T> {
     pub header: Header,
@@ -78,30 +108,45 @@ impl<D: Disk> Store<D> {
         Self { disk: Arc::new(disk), dir, keep: keep.max(1) }
     }
 
-    /// Begins a tenure: later snapshots of earlier owners are fenced off. `restore` makes a state
-    /// of bytes. Without a snapshot that fits, the log is to be read from its beginning.
+    /// Begins a tenure: later snapshots of earlier owners are fenced off. What is still
+    /// `in_memory` is furthest, unless somebody else owned the partition since; `restore` makes a
+    /// state of bytes. Without any that fits, the log is to be read from its beginning.
     pub fn open<T>(
         &self,
         origin: &Origin,
         log: &impl Log,
+        in_memory: Option<InMemory>,
         restore: impl Fn(&[u8]) -> Result<T, String>,
     ) -> Result<Opened<D, T>, Unverified> {
         let dir = self.dir.join(format!("{:05}", origin.partition));
         // First the claim: what an earlier owner still writes after it is not looked at.
         let tenure = Tenure::begin(&self.disk, dir.clone(), self.keep);
         let mut refused = Vec::new();
-        for file in self.newest_first(&dir) {
-            match self.try_one(&file, origin, log, &restore)? {
-                Ok(restored) => {
-                    return Ok(Opened { tenure, restored: Some(restored), refused });
+        if let Some(InMemory { covered, .. }) = in_memory.filter(|held| tenure.follows(held.tenure))
+        {
+            match check_logs(origin, &covered, log)? {
+                // The log says so itself when records behind it are gone.
+                Ok(_gaps) => {
+                    return Ok(Opened { tenure, found: Found::InMemory(covered), refused });
                 }
                 Err(unfit) => {
-                    self.set_aside(&file, &unfit);
-                    refused.push((file, unfit));
+                    tracing::warn!(origin.partition, "the state in memory is not used: {unfit}");
+                    refused.push(("the state in memory".to_owned(), unfit));
                 }
             }
         }
-        Ok(Opened { tenure, restored: None, refused })
+        for file in self.newest_first(&dir) {
+            match self.try_one(&file, origin, log, &restore)? {
+                Ok(restored) => {
+                    return Ok(Opened { tenure, found: Found::Snapshot(restored), refused });
+                }
+                Err(unfit) => {
+                    self.set_aside(&file, &unfit);
+                    refused.push((file.display().to_string(), unfit));
+                }
+            }
+        }
+        Ok(Opened { tenure, found: Found::Nothing, refused })
     }
 
     fn newest_first(&self, dir: &Path) -> Vec<PathBuf> {
@@ -135,13 +180,10 @@ impl<D: Disk> Store<D> {
             Ok(opened) => opened,
             Err(unfit) => return Ok(Err(unfit)),
         };
-        let mut gaps = Vec::new();
-        for (topic, covered) in header.origin.topics.iter().zip(&header.covered) {
-            match check_log(topic, origin.partition, covered, log).map_err(Unverified)? {
-                Ok(gap) => gaps.extend(gap),
-                Err(unfit) => return Ok(Err(unfit)),
-            }
-        }
+        let gaps = match check_logs(origin, &header.covered, log)? {
+            Ok(gaps) => gaps,
+            Err(unfit) => return Ok(Err(unfit)),
+        };
         Ok(match restore(state) {
             Ok(state) => Ok(Restored { header, state, gaps }),
             Err(why) => Err(Unfit::Broken(why)),
@@ -175,6 +217,22 @@ fn check_origin(of: &Origin, wanted: &Origin) -> Result<(), Unfit> {
         return Err(Unfit::Key);
     }
     Ok(())
+}
+
+/// Whether `covered` is a prefix of each topic's log, and what the logs no longer have behind it.
+fn check_logs(
+    origin: &Origin,
+    covered: &[Covered],
+    log: &impl Log,
+) -> Result<Result<Vec<Gap>, Unfit>, Unverified> {
+    let mut gaps = Vec::new();
+    for (topic, covered) in origin.topics.iter().zip(covered) {
+        match check_log(topic, origin.partition, covered, log).map_err(Unverified)? {
+            Ok(gap) => gaps.extend(gap),
+            Err(unfit) => return Ok(Err(unfit)),
+        }
+    }
+    Ok(Ok(gaps))
 }
 
 /// Whether `covered` is a prefix of the log, and what the log no longer has behind it.

@@ -63,6 +63,17 @@ impl<D: Disk> Tenure<D> {
         tenure
     }
 
+    /// The last tenure of the partition that it knows of.
+    #[must_use]
+    pub fn known(&self) -> u32 {
+        self.number.unwrap_or(self.before)
+    }
+
+    /// Whether nobody had the partition between it and the tenure `known`.
+    pub(super) const fn follows(&self, known: u32) -> bool {
+        self.before == known
+    }
+
     /// Writes a snapshot, durable when this returns; `state` appends the state. Gives its size in
     /// bytes.
     pub fn save(

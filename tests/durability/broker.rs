@@ -6,11 +6,13 @@ use std::time::Duration;
 use crate::holes::{act, is_as_read_anew, start};
 use crate::process::{Daemon, SAID_WITHIN, WITHIN, pace};
 use crate::proxy::Proxy;
-use crate::stream::produce;
+use crate::stream::{produce, ranking};
 use crate::support::kafka::{Kafka, Ports, poll};
 use crate::support::soak;
 
 const TOPIC: &str = "acts";
+const LOST: &str = "sillage_kafka_assignment_lost_total";
+const RECEIVED: &str = "sillage_records_received_total";
 const STALLS: &str = "sillage_shard_stalls_total";
 
 fn acts(range: std::ops::Range<i64>) -> Vec<String> {
@@ -74,6 +76,80 @@ fn a_broker_that_is_away_for_a_while_is_waited_for() {
     is_as_read_anew(&brokers, TOPIC, &daemon);
     let received = daemon.metric("sillage_records_received_total", &[]);
     assert!((100.0..400.0).contains(&received), "{received} from a snapshot");
+    daemon.stop();
+}
+
+/// A session that times out as fast as a broker allows.
+const SHORT: [(&str, &str); 2] = [
+    ("SILLAGE__KAFKA__PROPERTIES__SESSION_TIMEOUT_MS", "6000"),
+    ("SILLAGE__KAFKA__PROPERTIES__HEARTBEAT_INTERVAL_MS", "500"),
+];
+
+/// Goes on from what it has after it lost its partitions, although no snapshot has it.
+fn goes_on_from_memory(kafka: &mut Kafka, topic: &str, settings: &[(&str, &str)]) {
+    kafka.create_topic(topic, 2, &[]);
+    produce(kafka, topic, &acts(0..100));
+    let daemon = Daemon::start(&kafka.brokers(), topic, &[&SHORT, settings].concat());
+    daemon.await_records(100);
+    daemon.await_ready();
+    let ranked = ranking(&daemon, "s")["influencers"].clone();
+
+    kafka.pause(true);
+    let lost = || daemon.metric(LOST, &[]) > 0.5;
+    poll("the session to time out", WITHIN, || {
+        assert!(daemon.is_ready(), "it serves what it has: {:?}", daemon.unready());
+        lost().then_some(())
+    });
+    serves_for(&daemon, 3);
+    assert_eq!(ranking(&daemon, "s")["influencers"], ranked);
+    assert!(problem(&daemon).is_some());
+    kafka.pause(false);
+
+    produce(kafka, topic, &acts(100..200));
+    daemon.await_records(200);
+    await_no_problem(&daemon);
+    is_as_read_anew(&kafka.brokers(), topic, &daemon);
+    let received = daemon.metric(RECEIVED, &[]);
+    assert!((received - 200.0).abs() < 0.5, "{received} records were read of 200");
+    daemon.stop();
+}
+
+#[test]
+fn what_was_lost_is_gone_on_from_where_it_was() {
+    let mut kafka = Kafka::start(Ports::draw());
+    goes_on_from_memory(&mut kafka, "without-snapshots", &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let topic = "with-snapshots";
+    let settings = [("SILLAGE__SNAPSHOT__DIR", dir), ("SILLAGE__SNAPSHOT__INTERVAL", "1d")];
+    goes_on_from_memory(&mut kafka, topic, &settings);
+    // Its last state has what came before and after.
+    let again = Daemon::start(&kafka.brokers(), topic, &settings);
+    again.await_ready();
+    is_as_read_anew(&kafka.brokers(), topic, &again);
+    assert!(again.metric(RECEIVED, &[]).abs() < 0.5);
+    again.stop();
+}
+
+#[test]
+fn what_was_lost_is_dropped_when_the_topic_is_another() {
+    let kafka = Kafka::start(Ports::draw());
+    let proxy = Proxy::start(&kafka.brokers_by_detour(), kafka.behind_the_detour());
+    kafka.create_topic(TOPIC, 2, &[]);
+    produce(&kafka, TOPIC, &acts(0..100));
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = start(&kafka.brokers_by_detour(), TOPIC, folder.path(), &SHORT);
+    daemon.await_records(100);
+    daemon.await_ready();
+    proxy.close(true);
+    poll("the session to time out", WITHIN, || (daemon.metric(LOST, &[]) > 0.5).then_some(()));
+    kafka.delete_topic(TOPIC);
+    kafka.create_topic(TOPIC, 2, &[]);
+    produce(&kafka, TOPIC, &acts(1_000..1_300));
+    proxy.close(false);
+    daemon.await_metric(RECEIVED, &[], 400.0);
+    daemon.await_ready();
+    is_as_read_anew(&kafka.brokers(), TOPIC, &daemon);
     daemon.stop();
 }
 

@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -13,16 +13,25 @@ use std::time::Duration;
 pub(crate) struct Proxy {
     open: Arc<Mutex<Vec<TcpStream>>>,
     delay_ms: Arc<AtomicU64>,
+    closed: Arc<AtomicBool>,
 }
 
 impl Proxy {
     pub(crate) fn start(address: &str, behind: String) -> Self {
         let listener = TcpListener::bind(address).expect("the port is free");
         let (open, delay_ms) = (Arc::<Mutex<Vec<TcpStream>>>::default(), Arc::default());
-        let proxy = Self { open: Arc::clone(&open), delay_ms: Arc::clone(&delay_ms) };
+        let closed = Arc::<AtomicBool>::default();
+        let proxy = Self {
+            open: Arc::clone(&open),
+            delay_ms: Arc::clone(&delay_ms),
+            closed: Arc::clone(&closed),
+        };
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                // Without a broker the client finds its connection ended.
+                // Its connection has ended, as it does without a broker.
+                if closed.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let Ok(server) = TcpStream::connect(&behind) else { continue };
                 let mut open = open.lock().unwrap();
                 for (from, to) in [(&client, &server), (&server, &client)] {
@@ -35,6 +44,14 @@ impl Proxy {
             }
         });
         proxy
+    }
+
+    /// Ends all connections, and new ones at once, until it is opened again.
+    pub(crate) fn close(&self, closed: bool) {
+        self.closed.store(closed, Ordering::SeqCst);
+        if closed {
+            self.cut();
+        }
     }
 
     /// Ends all connections; new ones are taken.

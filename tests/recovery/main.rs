@@ -62,6 +62,7 @@ fn every_schedule_ends_where_an_uninterrupted_run_would() {
     // A world in which nothing happens proves nothing.
     let least = schedules / 10;
     assert!(seen.written > least && seen.restored > least && seen.rebuilt > least, "{seen:?}");
+    assert!(seen.resumed > least / 100, "{seen:?}");
     assert!(seen.gaps > least / 100 && seen.zombie_writes > least / 100, "{seen:?}");
 }
 
@@ -77,6 +78,7 @@ fn sum(a: Seen, b: Seen) -> Seen {
         records: a.records + b.records,
         written: a.written + b.written,
         restored: a.restored + b.restored,
+        resumed: a.resumed + b.resumed,
         rebuilt: a.rebuilt + b.rebuilt,
         gaps: a.gaps + b.gaps,
         zombie_writes: a.zombie_writes + b.zombie_writes,

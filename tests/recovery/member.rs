@@ -13,7 +13,7 @@ use sillage::engine::{Limits, Outcome, Shard};
 use sillage::ingest::format::{self, Decoder};
 use sillage::ingest::kafka::{OnGap, OnOtherLog};
 use sillage::model::{Batch, Histories, Params, Secret};
-use sillage::snapshot::encode;
+use sillage::snapshot::{Covered, Found, encode};
 
 use crate::disk::SimDisk;
 use crate::log::{Record, SimLog, topic};
@@ -52,12 +52,20 @@ pub(crate) struct Holding {
 pub(crate) struct Member {
     pub(crate) archive: Archive<SimDisk, SimLog>,
     pub(crate) holdings: BTreeMap<usize, Holding>,
+    /// Of what it holds, that which it lost, and how far it is.
+    lost: BTreeMap<i32, Vec<Covered>>,
     /// What the keeper has yet to write.
     pub(crate) queue: VecDeque<Picture>,
     /// Whether the group went on without it, which it has yet to learn.
     pub(crate) zombie: bool,
     pub(crate) log: SimLog,
     topics: usize,
+}
+
+/// Where a partition goes on.
+pub(crate) enum WentOn {
+    Snapshot(Vec<i64>),
+    InMemory(Vec<i64>),
 }
 
 /// The log does not have what is read next.
@@ -78,6 +86,7 @@ impl Member {
         Self {
             archive: Archive::new(settings, disk.clone(), log.clone(), METRICS.clone()),
             holdings: BTreeMap::new(),
+            lost: BTreeMap::new(),
             queue: VecDeque::new(),
             zombie: false,
             log: log.clone(),
@@ -85,36 +94,62 @@ impl Member {
         }
     }
 
-    /// Takes a partition over, as the assignment does; says where it goes on when it was restored.
+    /// The group is not heard of for too long: nothing is owned any more.
+    pub(crate) fn lose_assignment(&mut self) {
+        for (partition, holding) in &self.holdings {
+            let covered = holding.keeping.covered(holding.readings.iter());
+            self.lost.insert(i32::try_from(*partition).unwrap(), covered);
+        }
+    }
+
+    /// The group has given what was lost to somebody else.
+    pub(crate) fn forget(&mut self, partition: usize) {
+        let number = i32::try_from(partition).unwrap();
+        if self.lost.remove(&number).is_some() {
+            let holding = self.holdings.remove(&partition).unwrap();
+            self.archive.give_up(number, holding.keeping.taken());
+        }
+    }
+
+    /// Takes a partition over, as the assignment does; says where it goes on when there was a state.
     /// Fails when the log does not answer.
     pub(crate) fn assign(
         &mut self,
         partition: usize,
         lineages_of: impl FnOnce(&[i64]) -> Vec<Lineage>,
-    ) -> Result<Option<Vec<i64>>, String> {
+    ) -> Result<Option<WentOn>, String> {
         let number = i32::try_from(partition).unwrap();
-        self.archive.recover(&[number], &PARAMS, &LIMITS)?;
+        self.archive.recover(&[number], &self.lost, &PARAMS, &LIMITS)?;
+        self.lost.remove(&number);
         let next: Vec<Option<i64>> =
             (0..self.topics).map(|t| self.archive.next_offset(&topic(t), number)).collect();
         let found = self.archive.take(number).unwrap();
         let firsts: Vec<i64> = (0..self.topics).map(|t| self.log.ends((t, partition)).0).collect();
-        let covered = |at: usize| found.restored.as_ref()?.header.covered.get(at);
         let readings: Vec<Reading> = next
             .iter()
             .enumerate()
-            .map(|(t, next)| Reading::new(next.unwrap_or(firsts[t]), covered(t)))
+            .map(|(t, next)| Reading::new(next.unwrap_or(firsts[t]), found.found.covered().get(t)))
             .collect();
         let read: Vec<i64> = readings.iter().map(Reading::next_offset).collect();
         let origin = self.archive.origin(number);
-        let keeping = Keeping::new((origin, found.taken), found.logs, read, Duration::from_mins(1));
+        let saved =
+            if matches!(found.found, Found::InMemory(_)) { Vec::new() } else { read.clone() };
+        let keeping =
+            Keeping::new((origin, found.taken), found.logs, saved, Duration::from_mins(1));
+        let lost = self.holdings.remove(&partition);
         let mut went_on = None;
-        let (shard, histories, completeness, lineages) = match found.restored {
-            None => {
+        let (shard, histories, completeness, lineages) = match found.found {
+            Found::InMemory(_) => {
+                let Holding { shard, histories, completeness, lineages, .. } = lost.unwrap();
+                went_on = Some(WentOn::InMemory(read));
+                (shard, histories, completeness, lineages)
+            }
+            Found::Nothing => {
                 let lineage = Lineage { start: firsts, gaps: Vec::new() };
                 let shard = Shard::new(&PARAMS, &LIMITS);
                 (shard, None, Completeness::Complete, vec![lineage])
             }
-            Some(restored) => {
+            Found::Snapshot(restored) => {
                 let offsets: Vec<i64> =
                     restored.header.covered.iter().map(|covered| covered.next_offset).collect();
                 let mut lineages = lineages_of(&offsets);
@@ -129,7 +164,7 @@ impl Member {
                         lineage.gaps.push((at, gap.from, gap.to));
                     }
                 }
-                went_on = Some(offsets);
+                went_on = Some(WentOn::Snapshot(offsets));
                 (shard, histories.map(Arc::new), completeness, lineages)
             }
         };

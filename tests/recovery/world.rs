@@ -15,7 +15,7 @@ use sillage::engine::Shard;
 use crate::disk::{Fault, SimDisk};
 use crate::log::{Record, SimLog};
 use crate::member::{
-    BeyondEnd, DIR, Holding, LIMITS, Lineage, Member, PARAMS, apply, merged, told,
+    BeyondEnd, DIR, Holding, LIMITS, Lineage, Member, PARAMS, WentOn, apply, merged, told,
 };
 use crate::stream::Stream;
 
@@ -25,6 +25,7 @@ pub(crate) struct Seen {
     pub(crate) records: u64,
     pub(crate) written: u64,
     pub(crate) restored: u64,
+    pub(crate) resumed: u64,
     pub(crate) rebuilt: u64,
     pub(crate) gaps: u64,
     pub(crate) zombie_writes: u64,
@@ -111,7 +112,8 @@ impl World {
             650..780 => self.write(member),
             780..820 => self.kill(member),
             820..860 => self.hand_over(partition),
-            860..890 => self.lose(member),
+            860..875 => self.lose(member),
+            875..890 => self.cut_off(member),
             890..930 => self.zombie_acts(),
             930..940 => self.lose_power(),
             940..955 => self.change_temper(),
@@ -171,12 +173,16 @@ impl World {
         let Some(running) = self.members[member].as_mut() else { return };
         let Some(picture) = running.queue.pop_front() else { return };
         let (disk, committed, seen) = (&self.disk, &mut self.committed, &mut self.seen);
+        let owner = &self.owner;
         running.archive.write(&picture, |partition, offsets| {
             let partition = usize::try_from(partition).unwrap();
             let dir = Path::new(DIR).join(format!("{partition:05}"));
             assert!(disk.newest_is_durable(&dir), "committed before it is durable");
-            committed[partition] = Some(offsets.iter().map(|(_, offset)| *offset).collect());
             seen.written += 1;
+            // The group refuses it of others.
+            if owner[partition] == Some(member) {
+                committed[partition] = Some(offsets.iter().map(|(_, offset)| *offset).collect());
+            }
         });
     }
 
@@ -190,14 +196,13 @@ impl World {
 
     /// A partition is revoked, and its owner hears of it in time.
     fn hand_over(&mut self, partition: usize) {
-        let Some(member) = self.owner[partition].take() else { return };
+        let Some(member) = self.owner[partition] else { return };
         if let Some(holding) = self.members[member].as_mut().unwrap().holdings.get_mut(&partition) {
             holding.extract_all();
         }
-        self.owner[partition] = Some(member);
         self.picture(partition);
-        self.owner[partition] = None;
         self.write_last(member, partition);
+        self.owner[partition] = None;
         let running = self.members[member].as_mut().unwrap();
         if let Some(holding) = running.holdings.remove(&partition) {
             running.archive.give_up(i32::try_from(partition).unwrap(), holding.keeping.taken());
@@ -238,6 +243,15 @@ impl World {
         zombie.zombie = true;
         self.zombies.push(zombie);
         self.kill(member);
+    }
+
+    /// A member does not hear of the group for too long, and knows it.
+    fn cut_off(&mut self, member: usize) {
+        let Some(running) = self.members[member].as_mut() else { return };
+        running.lose_assignment();
+        for owner in &mut self.owner {
+            *owner = owner.filter(|owner| *owner != member);
+        }
     }
 
     /// A member that was forgotten reads, takes states, writes them, or learns what happened.
@@ -293,14 +307,20 @@ impl World {
         }
     }
 
-    /// The topics are deleted and made again; members find out by their errors.
+    /// The topics are deleted and made again; members find out by their errors, or afterwards.
     fn recreate(&mut self) {
         self.log.recreate();
         self.generation += 1;
         self.history.iter_mut().flatten().for_each(Vec::clear);
         self.committed.fill(None);
         self.zombies.clear();
-        (0..self.members.len()).for_each(|member| self.kill(member));
+        for member in 0..self.members.len() {
+            if self.random.random_ratio(1, 2) {
+                self.kill(member);
+            } else {
+                self.cut_off(member);
+            }
+        }
     }
 
     /// Somebody deletes the folder. Owners of before may then number their files above those of later
@@ -332,17 +352,39 @@ impl World {
             let (generation, lineages) = (self.generation, &self.lineages);
             let went_on = running.assign(partition, |offsets| {
                 let place = (partition, generation, offsets.to_vec());
-                let known = lineages.get(&place);
-                let known =
-                    known.unwrap_or_else(|| panic!("restored what was never taken: {place:?}"));
-                known.iter().cloned().collect()
+                match lineages.get(&place) {
+                    Some(known) => known.iter().cloned().collect(),
+                    // Of which log nothing was read cannot be told.
+                    None if offsets.iter().all(|offset| *offset == 0) => {
+                        vec![Lineage { start: offsets.to_vec(), gaps: Vec::new() }]
+                    }
+                    None => panic!("restored what was never taken: {place:?}"),
+                }
             });
             let Ok(went_on) = went_on else { continue };
             self.owner[partition] = Some(member);
-            match &went_on {
-                Some(_) => self.seen.restored += 1,
-                None => self.seen.rebuilt += 1,
+            // Others hear of it in time, or later.
+            for other in (0..self.members.len()).filter(|other| *other != member) {
+                if self.random.random_ratio(1, 2)
+                    && let Some(other) = self.members[other].as_mut()
+                {
+                    other.forget(partition);
+                }
             }
+            let went_on = match went_on {
+                Some(WentOn::Snapshot(offsets)) => {
+                    self.seen.restored += 1;
+                    Some(offsets)
+                }
+                Some(WentOn::InMemory(offsets)) => {
+                    self.seen.resumed += 1;
+                    Some(offsets)
+                }
+                None => {
+                    self.seen.rebuilt += 1;
+                    None
+                }
+            };
             // What cannot be read now may be older than what was committed.
             let committed = self.committed[partition].take();
             if let Some(committed) = committed.filter(|_| !self.faulty && !self.wiped) {

@@ -19,7 +19,7 @@ use crate::engine::{Frozen, Limits, Shard};
 use crate::ingest::kafka::{OnGap, OnOtherLog};
 use crate::model::{Histories, Params};
 use crate::snapshot::{
-    Disk, Gap, Header, Log, LogId, Origin, Restored, Store, Tenure, decode, encode,
+    Covered, Disk, Found, Gap, Header, InMemory, Log, LogId, Origin, Store, Tenure, decode, encode,
 };
 
 /// What is known of the log of a partition that is about to be read, and where to go on from.
@@ -28,7 +28,7 @@ pub struct Recovered {
     pub taken: u64,
     /// Of each topic, in the configured order.
     pub logs: Vec<LogId>,
-    pub restored: Option<Restored<(Shard, Option<Histories>)>>,
+    pub found: Found<(Shard, Option<Histories>)>,
 }
 
 /// A state to be written.
@@ -91,11 +91,13 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         }
     }
 
-    /// Takes partitions over: finds what each goes on from, and fences its earlier owners off.
-    /// Fails when the log cannot be asked, or is not what a policy wants.
+    /// Takes partitions over: finds what each goes on from, and fences its earlier owners off;
+    /// `lost` are those that were lost and whose states are still in memory. Fails when the log
+    /// cannot be asked, or is not what a policy wants.
     pub fn recover(
         &self,
         partitions: &[i32],
+        lost: &BTreeMap<i32, Vec<Covered>>,
         params: &Params,
         limits: &Limits,
     ) -> Result<(), String> {
@@ -105,7 +107,7 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         let next = AtomicUsize::new(0);
         let work = || -> Result<(), String> {
             while let Some(partition) = new.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.recover_one(*partition, params, limits)?;
+                self.recover_one(*partition, lost.get(partition), params, limits)?;
             }
             Ok(())
         };
@@ -124,44 +126,63 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         Ok(())
     }
 
-    fn recover_one(&self, partition: i32, params: &Params, limits: &Limits) -> Result<(), String> {
+    fn recover_one(
+        &self,
+        partition: i32,
+        lost: Option<&Vec<Covered>>,
+        params: &Params,
+        limits: &Limits,
+    ) -> Result<(), String> {
         let settings = &self.settings;
         let origin = self.origin(partition);
         let restore = |bytes: &[u8]| decode(bytes, params, limits).map_err(|e| e.to_string());
         let said = |error| format!("{:#}", anyhow::Error::from(error));
-        let opened = self.store.open(&origin, &self.log, restore).map_err(said)?;
-        for (file, unfit) in &opened.refused {
+        let in_memory = lost.and_then(|covered| self.in_memory(partition, covered));
+        let opened = self.store.open(&origin, &self.log, in_memory, restore).map_err(said)?;
+        for (what, unfit) in &opened.refused {
             self.metrics.refused(unfit);
             if unfit.is_about_the_log() && settings.on_other_log == OnOtherLog::Stop {
-                return Err(format!("{} is not used, {unfit}", file.display()));
+                return Err(format!("{what} is not used, {unfit}"));
             }
         }
         let logs = settings.topics.iter().map(|topic| self.log.id(topic));
         let logs = logs.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-        if let Some(restored) = &opened.restored {
-            let offsets: Vec<i64> = restored.header.covered.iter().map(|c| c.next_offset).collect();
-            tracing::info!(partition, ?offsets, "going on from a snapshot");
-            for gap in &restored.gaps {
-                check_gap(gap, partition, settings.on_gap)?;
+        let offsets: Vec<i64> = opened.found.covered().iter().map(|c| c.next_offset).collect();
+        match &opened.found {
+            Found::Nothing => tracing::info!(partition, "no snapshot: reading from the beginning"),
+            Found::InMemory(_) => {
+                tracing::info!(partition, ?offsets, "going on from what is still in memory");
             }
-        } else {
-            tracing::info!(partition, "no snapshot: reading from the beginning");
+            Found::Snapshot(restored) => {
+                tracing::info!(partition, ?offsets, "going on from a snapshot");
+                for gap in &restored.gaps {
+                    check_gap(gap, partition, settings.on_gap)?;
+                }
+            }
         }
         let taken = self.taken.fetch_add(1, Ordering::Relaxed);
         let tenure = Arc::new(Mutex::new(Some(opened.tenure)));
         lock(&self.tenures).insert(partition, Held { taken, tenure });
-        let recovered = Recovered { taken, logs, restored: opened.restored };
+        let recovered = Recovered { taken, logs, found: opened.found };
         lock(&self.recovered).insert(partition, recovered);
         Ok(())
+    }
+
+    /// What a partition that was lost is held against, if its owner could still write.
+    fn in_memory(&self, partition: i32, covered: &[Covered]) -> Option<InMemory> {
+        let tenure = lock(&self.tenures).get(&partition).map(|held| Arc::clone(&held.tenure))?;
+        let tenure = lock(&tenure).as_ref().map(Tenure::known)?;
+        Some(InMemory { covered: covered.to_vec(), tenure })
     }
 
     /// Where a topic's part of a recovered partition is read on; nothing is its beginning.
     #[must_use]
     pub fn next_offset(&self, topic: &str, partition: i32) -> Option<i64> {
         let recovered = lock(&self.recovered);
-        let restored = recovered.get(&partition)?.restored.as_ref()?;
-        let at = restored.header.origin.topics.iter().position(|t| t == topic)?;
-        let covered = restored.header.covered.get(at)?.next_offset;
+        let at = self.settings.topics.iter().position(|t| t == topic)?;
+        let found = &recovered.get(&partition)?.found;
+        let covered = found.covered().get(at)?.next_offset;
+        let Found::Snapshot(restored) = found else { return Some(covered) };
         let gap = restored.gaps.iter().find(|gap| gap.topic == topic);
         Some(gap.map_or(covered, |gap| gap.to))
     }

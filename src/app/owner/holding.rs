@@ -11,6 +11,7 @@ use fail::fail_point;
 
 use super::keeping::{Completeness, Keeping};
 use super::merging::Merging;
+use super::reading::Reading;
 use super::source::Source;
 use super::work::Work;
 use super::{Cut, Error};
@@ -22,6 +23,7 @@ use crate::ingest::kafka::{Message, Messages};
 use crate::ingest::order::{Now, Patience, Watermark};
 use crate::model::Batch;
 use crate::rank::ScoreBook;
+use crate::snapshot::{Covered, LogId};
 
 /// Records taken up at once: enough that costs of a batch vanish, and about a millisecond of
 /// work, so that commands are answered at once.
@@ -81,6 +83,25 @@ enum Feed {
     /// One topic, which needs no ordering.
     One(Box<Source>),
     Several(Merging),
+    /// Nowhere: the partition was lost, and whose it is now has yet to be heard.
+    Lost(Lost),
+}
+
+/// How far the topics were when they were lost.
+struct Lost {
+    readings: Vec<Reading>,
+    seen: Seen,
+}
+
+/// What is known of the topics of a shard.
+#[derive(Clone, Copy)]
+struct Seen {
+    watermark: Watermark,
+    /// Whether all were read to their ends.
+    caught_up: bool,
+    /// Records read, and known to be still to be read.
+    read: u64,
+    behind: u64,
 }
 
 impl Holding {
@@ -131,6 +152,7 @@ impl Holding {
                 true
             }
             Feed::Several(merging) => merging.step(&mut self.shard, work, self.batch)?,
+            Feed::Lost(_) => return Ok(false),
         };
         if std::mem::take(&mut work.skipped) {
             self.completeness = Completeness::Broken(self.shard.newest_ms());
@@ -177,6 +199,28 @@ impl Holding {
         }
     }
 
+    /// Lets go of the topics, which are lost; the state stays, to be shown and perhaps gone on from.
+    /// How far they were read.
+    pub(super) fn lose(&mut self) -> Vec<Covered> {
+        let seen = self.seen();
+        let readings: Vec<Reading> = self.feed.readings().cloned().collect();
+        let covered = match &self.kept {
+            Some(kept) => kept.keeping.covered(readings.iter()),
+            None => readings.iter().map(|reading| reading.covered(LogId::default())).collect(),
+        };
+        self.feed = Feed::Lost(Lost { readings, seen });
+        covered
+    }
+
+    pub(super) const fn is_lost(&self) -> bool {
+        matches!(self.feed, Feed::Lost(_))
+    }
+
+    /// The state, to be gone on from, and what is known to be missing from it.
+    pub(super) fn into_state(self) -> (Shard, Completeness) {
+        (self.shard, self.completeness)
+    }
+
     /// Leaves the snapshots of the partition to whoever owns it now.
     pub(super) fn give_up(&self) {
         if let Some(kept) = &self.kept {
@@ -187,7 +231,7 @@ impl Holding {
     fn picture(&mut self, desk: &Desk) -> Option<(Keeper, Picture)> {
         let Kept { keeper, keeping } = self.kept.as_mut()?;
         let histories = desk.get(self.partition);
-        let topics = self.feed.sources().map(Source::reading);
+        let topics = self.feed.readings();
         let picture = keeping.picture(&mut self.shard, topics, histories, self.completeness)?;
         self.batch = BATCH_MIN;
         Some((keeper.clone(), picture))
@@ -196,13 +240,11 @@ impl Holding {
     /// Publishes what changed, and says how far the shard is. One that is idle follows the others,
     /// which are at `others_ms`.
     pub(super) fn publish(&mut self, book: &ScoreBook, others_ms: Option<i64>) -> Cut {
-        let (watermark, caught_up) = self.progress();
+        let Seen { watermark, caught_up, read, behind } = self.seen();
         if let (Watermark::Idle, Some(others_ms)) = (watermark, others_ms) {
             self.shard.follow(others_ms);
         }
         book.publish(self.partition, &mut self.shard);
-        let progress = self.feed.sources().map(Source::progress);
-        let (read, behind) = progress.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         Cut {
             partition: self.partition,
             newest_ms: self.shard.newest_ms(),
@@ -218,10 +260,9 @@ impl Holding {
         }
     }
 
-    /// Up to where its topics were seen, and whether they were read to their ends.
-    fn progress(&self) -> (Watermark, bool) {
+    fn seen(&self) -> Seen {
         let now = Now { wall_ms: clock::wall_ms(), instant: clock::instant() };
-        match &self.feed {
+        let (watermark, caught_up) = match &self.feed {
             Feed::One(source) => {
                 source.show();
                 let at_end = source.is_at_end();
@@ -236,7 +277,11 @@ impl Holding {
                 merging.sources().for_each(Source::show);
                 (merging.watermark(now), merging.is_at_end())
             }
-        }
+            Feed::Lost(lost) => return lost.seen,
+        };
+        let progress = self.feed.sources().map(Source::progress);
+        let (read, behind) = progress.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        Seen { watermark, caught_up, read, behind }
     }
 }
 
@@ -245,8 +290,18 @@ impl Feed {
         let (one, several) = match self {
             Self::One(source) => (Some(&**source), None),
             Self::Several(merging) => (None, Some(merging.sources())),
+            Self::Lost(_) => (None, None),
         };
         one.into_iter().chain(several.into_iter().flatten())
+    }
+
+    /// How far the topics were read.
+    fn readings(&self) -> impl Iterator<Item = &Reading> {
+        let lost = match self {
+            Self::Lost(lost) => &*lost.readings,
+            Self::One(_) | Self::Several(_) => &[],
+        };
+        self.sources().map(Source::reading).chain(lost)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::app::keeper::Picture;
 use crate::clock;
 use crate::engine::Shard;
 use crate::model::Histories;
-use crate::snapshot::{Header, LogId, Origin};
+use crate::snapshot::{Covered, Header, LogId, Origin};
 
 /// The side of a shard that has to do with snapshots.
 pub struct Keeping {
@@ -38,19 +38,19 @@ pub enum Completeness {
 }
 
 impl Keeping {
-    /// Of a shard that was taken over as `taken` and read up to the offsets `read` of its topics,
-    /// which lie in `logs`.
+    /// Of a shard that was taken over as `taken`, of topics that lie in `logs`; there is a snapshot
+    /// up to the offsets `saved`, or nothing to keep before them.
     #[must_use]
     pub fn new(
         (origin, taken): (Origin, u64),
         logs: Vec<LogId>,
-        read: Vec<i64>,
+        saved: Vec<i64>,
         interval: Duration,
     ) -> Self {
         // Partitions that are assigned together are not all due at once.
         let share = f64::from(origin.partition.rem_euclid(8) + 1) / 8.0;
         let due = clock::instant() + interval.mul_f64(share);
-        Self { taken, origin, logs, interval, due, saved: read, failed: Arc::default() }
+        Self { taken, origin, logs, interval, due, saved, failed: Arc::default() }
     }
 
     /// Which taking over of the partition it is.
@@ -65,6 +65,12 @@ impl Keeping {
         clock::instant() >= self.due
     }
 
+    /// How far the topics were read, as a snapshot says it.
+    #[must_use]
+    pub fn covered<'a>(&self, topics: impl Iterator<Item = &'a Reading>) -> Vec<Covered> {
+        topics.zip(&self.logs).map(|(topic, log)| topic.covered(log.clone())).collect()
+    }
+
     /// The state to be handed over; nothing if it was handed over before. The shard must not be
     /// extracting histories; `histories` are those that it extracted last.
     pub fn picture<'a>(
@@ -75,8 +81,7 @@ impl Keeping {
         completeness: Completeness,
     ) -> Option<Picture> {
         self.due = clock::instant() + self.interval;
-        let covered: Vec<_> =
-            topics.zip(&self.logs).map(|(topic, log)| topic.covered(log.clone())).collect();
+        let covered = self.covered(topics);
         let offsets: Vec<i64> = covered.iter().map(|covered| covered.next_offset).collect();
         if !self.failed.swap(false, Ordering::Relaxed) && offsets == self.saved {
             return None;

@@ -15,11 +15,11 @@ mod thread;
 mod work;
 
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,7 @@ use crate::ingest::kafka::{self, Assigned, Assignments, OnGap, Start};
 use crate::ingest::order::{Patience, Watermark};
 use crate::model::Params;
 use crate::rank::ScoreBook;
+use crate::snapshot::Covered;
 
 /// A thread that is silent for longer is given up, unless it waits as it was told to.
 const SILENT_MAX: Duration = Duration::from_mins(1);
@@ -102,6 +103,8 @@ enum Error {
     LogChanged { position: String, reason: String },
     #[error("of partition {partition} some topics were revoked and others not")]
     PartlyRevoked { partition: i32 },
+    #[error("the state of partition {partition} is gone that was to be gone on from")]
+    StateGone { partition: i32 },
 }
 
 /// What all threads share.
@@ -116,6 +119,8 @@ struct Shared {
     desk: Desk,
     /// How many partitions a topic has; 0 until that is known.
     partitions: AtomicUsize,
+    /// Partitions that were lost and whose states are still there, and how far those go.
+    lost: Mutex<BTreeMap<i32, Vec<Covered>>>,
     poison: Mutex<Option<String>>,
 }
 
@@ -137,6 +142,7 @@ impl Owners {
             book: Arc::clone(&links.book),
             desk: links.desk.clone(),
             partitions: AtomicUsize::new(0),
+            lost: Mutex::default(),
             poison: Mutex::default(),
         });
         let threads = (0..settings.threads.max(1))
@@ -225,12 +231,15 @@ impl Assignments for Owners {
         let Some(keeper) = &self.shared.keeper else { return Ok(()) };
         keeper.refresh();
         let numbers: Vec<i32> = numbers.into_iter().collect();
-        keeper.recover(&numbers, &self.shared.params, &self.shared.limits())
+        let lost = self.shared.lost().clone();
+        keeper.recover(&numbers, &lost, &self.shared.params, &self.shared.limits())
     }
 
     fn start(&self, topic: &str, partition: i32) -> Start {
-        let keeper = self.shared.keeper.as_ref();
-        let next = keeper.and_then(|keeper| keeper.next_offset(topic, partition));
+        let next = match &self.shared.keeper {
+            Some(keeper) => keeper.next_offset(topic, partition),
+            None => self.shared.lost_at(topic, partition),
+        };
         next.map_or(Start::Beginning, Start::At)
     }
 
@@ -241,10 +250,8 @@ impl Assignments for Owners {
                 part.push(assigned);
             }
         }
-        for (number, part) in parts.into_iter().enumerate().filter(|(_, part)| !part.is_empty()) {
-            if let Some(handle) = self.threads.get(number) {
-                handle.command(Command::Assign(part), &self.shared);
-            }
+        for (handle, part) in self.threads.iter().zip(parts) {
+            handle.command(Command::Assign(part), &self.shared);
         }
     }
 
@@ -297,6 +304,16 @@ impl Shared {
 
     fn limits(&self) -> Limits {
         (self.limits)(self.partitions.load(Ordering::Relaxed).max(1))
+    }
+
+    fn lost(&self) -> MutexGuard<'_, BTreeMap<i32, Vec<Covered>>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Up to where a topic's part of a lost partition was read.
+    fn lost_at(&self, topic: &str, partition: i32) -> Option<i64> {
+        let at = self.topics.iter().position(|t| t == topic)?;
+        Some(self.lost().get(&partition)?.get(at)?.next_offset)
     }
 
     fn poison(&self) -> Option<String> {

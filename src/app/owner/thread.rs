@@ -22,7 +22,7 @@ use crate::clock;
 use crate::engine::Shard;
 use crate::ingest::kafka::Assigned;
 use crate::model::Histories;
-use crate::snapshot::Restored;
+use crate::snapshot::{Found, Restored};
 
 /// After so much work commands are looked at again.
 const WORK_MAX: Duration = Duration::from_millis(5);
@@ -30,14 +30,12 @@ const WORK_MAX: Duration = Duration::from_millis(5);
 const SLEEP_MAX: Duration = Duration::from_millis(100);
 
 pub(super) enum Command {
+    /// All that is assigned now and belongs to the thread; what was lost and is not among it is
+    /// somebody else's.
     Assign(Vec<Assigned>),
-    /// `done` is dropped when the queues are, and what is to be kept is durable; of what is `lost`
-    /// nothing is.
-    Revoke {
-        partitions: Vec<(String, i32)>,
-        lost: bool,
-        done: SyncSender<()>,
-    },
+    /// `done` is dropped when the queues are, and what is to be kept is durable. What is `lost` may
+    /// come back with the next assignment, and is shown on until then.
+    Revoke { partitions: Vec<(String, i32)>, lost: bool, done: SyncSender<()> },
     /// Publish, and say how far. Shards that are idle follow the largest event time of all.
     Tick(SyncSender<Vec<Cut>>, Option<i64>),
     /// Take nothing more in, have the states kept, publish, and say how far.
@@ -94,7 +92,7 @@ impl Owner {
     fn obey(&mut self) -> Result<ControlFlow<()>, Error> {
         loop {
             match self.commands.try_recv() {
-                Ok(Command::Assign(assigned)) => self.assign(assigned),
+                Ok(Command::Assign(assigned)) => self.assign(assigned)?,
                 Ok(Command::Revoke { partitions, lost, done }) => {
                     self.revoke(&partitions, lost, &done)?;
                 }
@@ -136,61 +134,98 @@ impl Owner {
         Ok(moved)
     }
 
-    fn assign(&mut self, assigned: Vec<Assigned>) {
+    fn assign(&mut self, assigned: Vec<Assigned>) -> Result<(), Error> {
+        let is_ours = |held: &Holding| assigned.iter().any(|a| a.partition == held.partition);
+        let others = self.holdings.extract_if(.., |held| held.is_lost() && !is_ours(held));
+        for gone in others.collect::<Vec<_>>() {
+            gone.give_up();
+            self.shared.lost().remove(&gone.partition);
+            self.forget(gone.partition);
+        }
         for assigned in assigned {
             let partition = assigned.partition;
             let topics = self.incomplete.entry(partition).or_default();
             topics.push(assigned);
             if topics.len() == self.shared.topics.len() {
                 let topics = self.incomplete.remove(&partition).unwrap_or_default();
-                self.hold(partition, topics);
+                self.hold(partition, topics)?;
             }
         }
+        Ok(())
     }
 
     /// Begins with what was kept of the partition, or with nothing.
-    fn hold(&mut self, partition: i32, mut topics: Vec<Assigned>) {
+    fn hold(&mut self, partition: i32, mut topics: Vec<Assigned>) -> Result<(), Error> {
         let shared = Arc::clone(&self.shared);
         let place = |topic: &str| shared.topics.iter().position(|t| t == topic);
         topics.sort_by_key(|assigned| place(&assigned.topic));
-        let recovered = shared.keeper.as_ref().and_then(|keeper| keeper.take(partition));
-        let (taken, logs, restored) = recovered
-            .map_or((0, Vec::new(), None), |found| (found.taken, found.logs, found.restored));
-        let covered = |at: usize| restored.as_ref()?.header.covered.get(at);
+        let lost = shared.lost().remove(&partition);
+        let recovered = shared.keeper.as_ref().map(|keeper| keeper.take(partition));
+        let (taken, logs, found) = match recovered {
+            Some(Some(found)) => (found.taken, found.logs, found.found),
+            Some(None) => (0, Vec::new(), Found::Nothing),
+            None => (0, Vec::new(), lost.map_or(Found::Nothing, Found::InMemory)),
+        };
+        let covered = found.covered();
         let sources: Vec<Source> = topics
             .into_iter()
             .enumerate()
             .map(|(at, assigned)| {
                 let metrics = &self.work.metrics;
-                Source::new(assigned, at, covered(at), metrics, thread::current())
+                Source::new(assigned, at, covered.get(at), metrics, thread::current())
             })
             .collect();
-        let read = sources.iter().map(|source| source.reading().next_offset()).collect();
+        let saved = match &found {
+            // What was read since the last snapshot is nowhere else.
+            Found::InMemory(_) => Vec::new(),
+            Found::Nothing | Found::Snapshot(_) => {
+                sources.iter().map(|source| source.reading().next_offset()).collect()
+            }
+        };
         let keeper = shared.keeper.as_ref();
         let kept = keeper.map(|keeper| {
             let origin = keeper.origin(partition);
             Kept {
                 keeper: keeper.clone(),
-                keeping: Keeping::new((origin, taken), logs, read, keeper.interval()),
+                keeping: Keeping::new((origin, taken), logs, saved, keeper.interval()),
             }
         });
-        let beginning = self.begin(partition, restored, kept);
+        let beginning = self.begin(partition, found, kept)?;
         self.holdings.push(Holding::new(partition, beginning, sources, shared.patience));
+        Ok(())
     }
 
     fn begin(
-        &self,
+        &mut self,
         partition: i32,
-        restored: Option<Restored<(Shard, Option<Histories>)>>,
+        found: Found<(Shard, Option<Histories>)>,
         kept: Option<Kept>,
-    ) -> Beginning {
+    ) -> Result<Beginning, Error> {
+        let at = self.holdings.iter().position(|held| held.partition == partition);
+        let lost = at.map(|at| self.holdings.swap_remove(at));
+        if lost.is_some() && !matches!(found, Found::InMemory(_)) {
+            self.forget(partition);
+        }
         let params = &self.shared.params;
         let horizon_ms = params.retention_buckets.saturating_mul(params.bucket_ms);
-        let Some(Restored { header, state: (shard, histories), gaps }) = restored else {
-            let shard = Shard::new(params, &self.shared.limits());
-            let completeness = Completeness::Complete;
-            return Beginning { shard, kept, completeness, horizon_ms, restored_at: None };
+        let restored_at = found.covered().first().map(|covered| covered.next_offset);
+        let (shard, completeness) = match (found, lost) {
+            (Found::Nothing, _) => {
+                (Shard::new(params, &self.shared.limits()), Completeness::Complete)
+            }
+            (Found::InMemory(_), Some(lost)) => lost.into_state(),
+            (Found::InMemory(_), None) => return Err(Error::StateGone { partition }),
+            (Found::Snapshot(restored), _) => self.restore(partition, restored),
         };
+        Ok(Beginning { shard, kept, completeness, horizon_ms, restored_at })
+    }
+
+    fn restore(
+        &self,
+        partition: i32,
+        restored: Restored<(Shard, Option<Histories>)>,
+    ) -> (Shard, Completeness) {
+        let Restored { header, state: (shard, histories), gaps } = restored;
         if let Some(histories) = histories {
             self.shared.desk.put(partition, histories);
         }
@@ -204,8 +239,7 @@ impl Owner {
         } else {
             Completeness::Broken(newest_ms)
         };
-        let restored_at = header.covered.first().map(|covered| covered.next_offset);
-        Beginning { shard, kept, completeness, horizon_ms, restored_at }
+        (shard, completeness)
     }
 
     fn revoke(
@@ -221,21 +255,32 @@ impl Owner {
                 drop(keeper.take(*partition));
             }
         }
-        let topics = self.shared.topics.len();
-        for mut gone in self.holdings.extract_if(.., |held| topics_of(held.partition) > 0) {
-            if lost {
-                gone.give_up();
-            } else {
-                gone.keep_last(&self.shared.desk, Some(done.clone()));
-            }
-            self.shared.book.forget(gone.partition);
-            self.shared.desk.remove(gone.partition);
-            if topics_of(gone.partition) < topics {
-                // The topics that stay were read up to somewhere, and the state is gone.
-                return Err(Error::PartlyRevoked { partition: gone.partition });
+        let is_among = |held: &Holding| topics_of(held.partition) > 0;
+        for held in self.holdings.iter().filter(|held| is_among(held)) {
+            if topics_of(held.partition) < self.shared.topics.len() {
+                // The topics that stay were read up to somewhere, and the state goes.
+                return Err(Error::PartlyRevoked { partition: held.partition });
             }
         }
+        if lost {
+            for held in self.holdings.iter_mut().filter(|held| is_among(held)) {
+                let covered = held.lose();
+                self.shared.lost().insert(held.partition, covered);
+            }
+            return Ok(());
+        }
+        let gone: Vec<Holding> = self.holdings.extract_if(.., |held| is_among(held)).collect();
+        for mut gone in gone {
+            gone.keep_last(&self.shared.desk, Some(done.clone()));
+            self.forget(gone.partition);
+        }
         Ok(())
+    }
+
+    /// Shows no more of a partition.
+    fn forget(&self, partition: i32) {
+        self.shared.book.forget(partition);
+        self.shared.desk.remove(partition);
     }
 
     fn publish(&mut self, newest_ms: Option<i64>) -> Vec<Cut> {

@@ -47,11 +47,11 @@ pub trait Assignments: Send + Sync + 'static {
     /// Where to read a partition from that is about to be assigned.
     fn start(&self, topic: &str, partition: i32) -> Start;
 
-    /// Takes over partitions.
+    /// Takes over partitions. What was lost and is not among them is somebody else's.
     fn assign(&self, assigned: Vec<Assigned>);
 
     /// Gives partitions back; their queues are dropped when this returns. When they are `lost`,
-    /// somebody else owns them by now.
+    /// somebody else may own them by now, or they come back with the next assignment.
     fn revoke(&self, partitions: &[(String, i32)], lost: bool);
 }
 
@@ -199,7 +199,6 @@ impl Context {
         // Gone only while the consumer is being dropped, when nothing is assigned any more.
         let Some(consumer) = self.consumer.get().and_then(Weak::upgrade) else { return };
         match self.take_over(&consumer, list) {
-            Ok(taken) if taken.is_empty() => {}
             Ok(taken) => {
                 if let Some(owner) = &self.assignments {
                     owner.assign(taken);
@@ -214,7 +213,11 @@ impl Context {
         self.metrics.rebalanced(if lost { "lost" } else { "revoke" });
         let partitions = partitions(revoked);
         if lost {
-            tracing::warn!(?partitions, "the group has given our partitions to others");
+            tracing::warn!(?partitions, "partitions lost: they may be somebody else's by now");
+            if self.status.problem().is_none() {
+                let what = format!("the group at {} does not answer this member", self.brokers);
+                self.status.begin(ProblemKind::Group, what);
+            }
         } else {
             tracing::info!(?partitions, "partitions revoked");
         }

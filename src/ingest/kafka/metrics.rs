@@ -84,8 +84,10 @@ impl Metrics {
             )?,
             assigned: new.ints("assigned_partitions", "Partitions owned.", TOPIC)?,
             rebalances: new.counters("rebalances_total", "Changes of assignment.", &["kind"])?,
-            assignment_lost: new
-                .counter("assignment_lost_total", "Times the group had moved on without us.")?,
+            assignment_lost: new.counter(
+                "assignment_lost_total",
+                "Times the group did not answer within the session, or had moved on without us.",
+            )?,
             commits: new.counter("commits_total", "Commits of offsets.")?,
             commit_failures: new
                 .counter("commit_failures_total", "Commits of offsets that failed.")?,

@@ -36,7 +36,7 @@ pub enum ProblemKind {
     Denied,
     /// A topic does not exist.
     NoTopic,
-    /// The group does not let this member in.
+    /// The group does not have this member, or does not let it in.
     Group,
 }
 
