@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::beside::{Alertmanager, Prometheus};
+use crate::page;
 use crate::panels::{Kind, queries};
 use crate::process::{Daemon, command};
 use crate::programs::run;
@@ -92,6 +93,7 @@ fn the_whole_of_monitoring_works_on_a_campaign() {
     dashboards_have_data(&stack.prometheus);
     alerts_arrive(kafka, &stack);
     shifts_reach_who_runs_the_campaign(kafka, &stack);
+    page::shows_what_the_api_tells(kafka, TOPIC, &stack.daemon, &stack.address);
     // Prometheus 2 writes levels in small letters, 3 in capitals.
     let said = stack.prometheus.said().to_lowercase();
     let bad = |line: &&str| line.contains("level=error") || line.contains("level=warn");

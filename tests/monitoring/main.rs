@@ -16,7 +16,9 @@ mod support;
 mod programs;
 
 mod beside;
+mod browser;
 mod live;
+mod page;
 mod panels;
 mod routes;
 mod rules;

@@ -48,6 +48,7 @@ fn spawn(command: &mut Command) -> Child {
         let name = command.get_program().to_string_lossy().into_owned();
         let package = match name.as_str() {
             "amtool" | "prometheus-alertmanager" => "prometheus-alertmanager",
+            "chromedriver" => "chromium-driver",
             _ => "prometheus",
         };
         assert!(
