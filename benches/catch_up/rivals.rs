@@ -12,7 +12,7 @@ use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::message::Message as _;
 use serde::Deserialize;
 use sillage::ingest::kafka::{
-    Assigned, Assignments, Committer, Config, Consumer, Message, Metrics, Start,
+    Assigned, Assignments, Committer, Config, Consumer, Message, Metrics, NotPrepared, Start,
 };
 
 use super::TOPIC;
@@ -90,7 +90,7 @@ struct Floor(Mutex<SyncSender<Assigned>>);
 impl Assignments for Floor {
     fn partitions(&self, _: usize) {}
 
-    fn prepare(&self, _: &[(String, i32)]) -> Result<(), String> {
+    fn prepare(&self, _: &[(String, i32)]) -> Result<(), NotPrepared> {
         Ok(())
     }
 

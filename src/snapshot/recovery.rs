@@ -119,21 +119,24 @@ impl<D: Disk> Store<D> {
         restore: impl Fn(&[u8]) -> Result<T, String>,
     ) -> Result<Opened<D, T>, Unverified> {
         let dir = self.dir.join(format!("{:05}", origin.partition));
-        // First the claim: what an earlier owner still writes after it is not looked at.
-        let tenure = Tenure::begin(&self.disk, dir.clone(), self.keep);
         let mut refused = Vec::new();
-        if let Some(InMemory { covered, .. }) = in_memory.filter(|held| tenure.follows(held.tenure))
-        {
-            match check_logs(origin, &covered, log)? {
+        // Before the claim, which ends the tenure that it is of.
+        let in_memory = match in_memory {
+            Some(held) => match check_logs(origin, &held.covered, log)? {
                 // The log says so itself when records behind it are gone.
-                Ok(_gaps) => {
-                    return Ok(Opened { tenure, found: Found::InMemory(covered), refused });
-                }
+                Ok(_gaps) => Some(held),
                 Err(unfit) => {
                     tracing::warn!(origin.partition, "the state in memory is not used: {unfit}");
                     refused.push(("the state in memory".to_owned(), unfit));
+                    None
                 }
-            }
+            },
+            None => None,
+        };
+        // What an earlier owner still writes after the claim is not looked at.
+        let tenure = Tenure::begin(&self.disk, dir.clone(), self.keep);
+        if let Some(held) = in_memory.filter(|held| tenure.follows(held.tenure)) {
+            return Ok(Opened { tenure, found: Found::InMemory(held.covered), refused });
         }
         for file in self.newest_first(&dir) {
             match self.try_one(&file, origin, log, &restore)? {

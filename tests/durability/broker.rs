@@ -153,6 +153,39 @@ fn what_was_lost_is_dropped_when_the_topic_is_another() {
     daemon.stop();
 }
 
+/// What asks how far a partition goes, in Kafka's protocol.
+const LIST_OFFSETS: i16 = 2;
+
+#[test]
+fn an_assignment_waits_for_a_log_that_does_not_answer() {
+    let kafka = Kafka::start(Ports::draw());
+    let proxy = Proxy::start(&kafka.brokers_by_detour(), kafka.behind_the_detour());
+    kafka.create_topic(TOPIC, 2, &[]);
+    produce(&kafka, TOPIC, &acts(0..100));
+    let folder = tempfile::tempdir().unwrap();
+    let run = || start(&kafka.brokers_by_detour(), TOPIC, folder.path(), &[]);
+    let daemon = run();
+    daemon.await_records(100);
+    daemon.await_ready();
+    daemon.stop();
+
+    proxy.refuse(Some(LIST_OFFSETS));
+    let daemon = run();
+    let said = "cannot be compared with the snapshot";
+    poll("it to be said", WITHIN, || problem(&daemon).filter(|problem| problem.contains(said)));
+    assert_eq!(daemon.ask("/-/healthy").map(|answer| answer.0), Some(200));
+    // Nor does it keep anybody from leaving.
+    daemon.stop();
+    let daemon = run();
+    poll("it to be said", WITHIN, || problem(&daemon).filter(|problem| problem.contains(said)));
+    proxy.refuse(None);
+    daemon.await_ready();
+    await_no_problem(&daemon);
+    assert!(daemon.metric(RECEIVED, &[]).abs() < 0.5);
+    is_as_read_anew(&kafka.brokers(), TOPIC, &daemon);
+    daemon.stop();
+}
+
 #[test]
 fn a_slow_broker_is_no_shard_that_stands_still() {
     let kafka = Kafka::start(Ports::draw());

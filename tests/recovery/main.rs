@@ -20,6 +20,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use disk::SimDisk;
+use log::SimLog;
+use member::{Member, WentOn};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use stream::Stream;
 use world::{Seen, live};
 
 /// Seeds from this one on.
@@ -64,6 +70,27 @@ fn every_schedule_ends_where_an_uninterrupted_run_would() {
     assert!(seen.written > least && seen.restored > least && seen.rebuilt > least, "{seen:?}");
     assert!(seen.resumed > least / 100, "{seen:?}");
     assert!(seen.gaps > least / 100 && seen.zombie_writes > least / 100, "{seen:?}");
+}
+
+#[test]
+fn what_was_lost_stays_while_the_log_does_not_answer() {
+    let (disk, log) = (SimDisk::new(ChaCha8Rng::seed_from_u64(1)), SimLog::new(1, 1, true));
+    let mut stream = Stream::new(ChaCha8Rng::seed_from_u64(2));
+    let mut member = Member::start(&disk, &log, 1, 1);
+    let nobody = |_: &[i64]| Vec::new();
+    assert!(member.assign(0, nobody).unwrap().is_none());
+    for _ in 0..10 {
+        let (time_ms, payload) = stream.next(0, 1);
+        log.append((0, 0), 0, time_ms, &payload);
+    }
+    assert!(matches!(member.read(0, 10), Ok(10)));
+    member.lose_assignment();
+    log.set_away(true);
+    for _ in 0..3 {
+        assert!(member.assign(0, nobody).is_err());
+    }
+    log.set_away(false);
+    assert_eq!(member.assign(0, nobody), Ok(Some(WentOn::InMemory(vec![10]))));
 }
 
 #[test]

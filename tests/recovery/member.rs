@@ -63,6 +63,7 @@ pub(crate) struct Member {
 }
 
 /// Where a partition goes on.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum WentOn {
     Snapshot(Vec<i64>),
     InMemory(Vec<i64>),
@@ -119,7 +120,8 @@ impl Member {
         lineages_of: impl FnOnce(&[i64]) -> Vec<Lineage>,
     ) -> Result<Option<WentOn>, String> {
         let number = i32::try_from(partition).unwrap();
-        self.archive.recover(&[number], &self.lost, &PARAMS, &LIMITS)?;
+        let recovered = self.archive.recover(&[number], &self.lost, &PARAMS, &LIMITS);
+        recovered.map_err(|error| error.to_string())?;
         self.lost.remove(&number);
         let next: Vec<Option<i64>> =
             (0..self.topics).map(|t| self.archive.next_offset(&topic(t), number)).collect();

@@ -16,10 +16,11 @@ use super::metrics::Metrics;
 use crate::app::cores;
 use crate::clock;
 use crate::engine::{Frozen, Limits, Shard};
-use crate::ingest::kafka::{OnGap, OnOtherLog};
+use crate::ingest::kafka::{NotPrepared, OnGap, OnOtherLog};
 use crate::model::{Histories, Params};
 use crate::snapshot::{
-    Covered, Disk, Found, Gap, Header, InMemory, Log, LogId, Origin, Store, Tenure, decode, encode,
+    Covered, Disk, Found, Gap, Header, InMemory, Log, LogId, Origin, Store, Tenure, Unverified,
+    decode, encode,
 };
 
 /// What is known of the log of a partition that is about to be read, and where to go on from.
@@ -100,12 +101,12 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         lost: &BTreeMap<i32, Vec<Covered>>,
         params: &Params,
         limits: &Limits,
-    ) -> Result<(), String> {
+    ) -> Result<(), NotPrepared> {
         let known = lock(&self.recovered).keys().copied().collect::<Vec<i32>>();
         let new: Vec<i32> = partitions.iter().filter(|p| !known.contains(p)).copied().collect();
         let began = clock::instant();
         let next = AtomicUsize::new(0);
-        let work = || -> Result<(), String> {
+        let work = || -> Result<(), NotPrepared> {
             while let Some(partition) = new.get(next.fetch_add(1, Ordering::Relaxed)) {
                 self.recover_one(*partition, lost.get(partition), params, limits)?;
             }
@@ -118,8 +119,9 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
             thread::scope(|scope| {
                 let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
                 let ends = running.into_iter().map(thread::ScopedJoinHandle::join);
-                ends.map(|end| end.unwrap_or_else(|_| Err("restoring a snapshot panicked".into())))
-                    .collect::<Result<Vec<()>, String>>()
+                let panicked =
+                    |_| Err(NotPrepared::Refused("restoring a snapshot panicked".into()));
+                ends.map(|end| end.unwrap_or_else(panicked)).collect::<Result<Vec<()>, _>>()
             })?;
         }
         self.metrics.restored(began.elapsed());
@@ -132,21 +134,22 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         lost: Option<&Vec<Covered>>,
         params: &Params,
         limits: &Limits,
-    ) -> Result<(), String> {
+    ) -> Result<(), NotPrepared> {
         let settings = &self.settings;
         let origin = self.origin(partition);
         let restore = |bytes: &[u8]| decode(bytes, params, limits).map_err(|e| e.to_string());
-        let said = |error| format!("{:#}", anyhow::Error::from(error));
+        let unanswered =
+            |error| NotPrepared::Unanswered(format!("{:#}", anyhow::Error::from(error)));
         let in_memory = lost.and_then(|covered| self.in_memory(partition, covered));
-        let opened = self.store.open(&origin, &self.log, in_memory, restore).map_err(said)?;
+        let opened = self.store.open(&origin, &self.log, in_memory, restore).map_err(unanswered)?;
         for (what, unfit) in &opened.refused {
             self.metrics.refused(unfit);
             if unfit.is_about_the_log() && settings.on_other_log == OnOtherLog::Stop {
-                return Err(format!("{what} is not used, {unfit}"));
+                return Err(NotPrepared::Refused(format!("{what} is not used, {unfit}")));
             }
         }
         let logs = settings.topics.iter().map(|topic| self.log.id(topic));
-        let logs = logs.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        let logs = logs.collect::<Result<_, _>>().map_err(|error| unanswered(Unverified(error)))?;
         let offsets: Vec<i64> = opened.found.covered().iter().map(|c| c.next_offset).collect();
         match &opened.found {
             Found::Nothing => tracing::info!(partition, "no snapshot: reading from the beginning"),
@@ -156,7 +159,7 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
             Found::Snapshot(restored) => {
                 tracing::info!(partition, ?offsets, "going on from a snapshot");
                 for gap in &restored.gaps {
-                    check_gap(gap, partition, settings.on_gap)?;
+                    check_gap(gap, partition, settings.on_gap).map_err(NotPrepared::Refused)?;
                 }
             }
         }

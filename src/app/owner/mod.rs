@@ -35,7 +35,7 @@ use crate::clock;
 use crate::engine::{Limits, Usage};
 use crate::ingest::dead_letter::DeadLetters;
 use crate::ingest::format::Decoder;
-use crate::ingest::kafka::{self, Assigned, Assignments, OnGap, Start};
+use crate::ingest::kafka::{self, Assigned, Assignments, NotPrepared, OnGap, Start};
 use crate::ingest::order::{Patience, Watermark};
 use crate::model::Params;
 use crate::rank::ScoreBook;
@@ -225,7 +225,7 @@ impl Assignments for Owners {
         self.shared.partitions.store(count, Ordering::Relaxed);
     }
 
-    fn prepare(&self, partitions: &[(String, i32)]) -> Result<(), String> {
+    fn prepare(&self, partitions: &[(String, i32)]) -> Result<(), NotPrepared> {
         let numbers: BTreeSet<i32> = partitions.iter().map(|(_, partition)| *partition).collect();
         self.shared.welcome(&numbers);
         let Some(keeper) = &self.shared.keeper else { return Ok(()) };

@@ -211,7 +211,9 @@ impl Member {
     }
 
     fn context(&self, assignments: Option<Arc<dyn Assignments>>) -> Context {
-        Context::new(&self.config.brokers, self.status.clone(), self.metrics.clone(), assignments)
+        let (status, metrics, stop) =
+            (self.status.clone(), self.metrics.clone(), self.stop.clone());
+        Context::new(&self.config.brokers, status, metrics, assignments, stop)
     }
 
     fn serve(&self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -15,9 +16,12 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
 
 use super::batch::PartitionQueue;
-use super::consumer::Error;
+use super::consumer::{Error, Stop};
 use super::metrics::{Metrics, PartitionSeries};
 use super::status::{ProblemKind, Status};
+
+/// Between two questions to a log that does not answer.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where a partition is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +40,23 @@ pub struct Assigned {
     pub series: PartitionSeries,
 }
 
+/// Why partitions cannot be assigned.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotPrepared {
+    /// The log cannot be asked; asked again it may answer.
+    #[error("{0}")]
+    Unanswered(String),
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// Who owns the partitions. Called on the control thread, which polls nothing meanwhile.
 pub trait Assignments: Send + Sync + 'static {
     /// How many partitions each topic has; told before any is assigned.
     fn partitions(&self, count: usize);
 
     /// Takes note that partitions are about to be assigned, or says why they cannot be.
-    fn prepare(&self, partitions: &[(String, i32)]) -> Result<(), String>;
+    fn prepare(&self, partitions: &[(String, i32)]) -> Result<(), NotPrepared>;
 
     /// Where to read a partition from that is about to be assigned.
     fn start(&self, topic: &str, partition: i32) -> Start;
@@ -65,6 +79,7 @@ pub(super) struct Context {
     /// Commits that the broker has not answered.
     committing: AtomicUsize,
     failure: Mutex<Option<Error>>,
+    stop: Stop,
 }
 
 impl Context {
@@ -73,6 +88,7 @@ impl Context {
         status: Status,
         metrics: Metrics,
         assignments: Option<Arc<dyn Assignments>>,
+        stop: Stop,
     ) -> Self {
         Self {
             brokers: brokers.to_owned(),
@@ -82,6 +98,7 @@ impl Context {
             consumer: OnceLock::new(),
             committing: AtomicUsize::new(0),
             failure: Mutex::default(),
+            stop,
         }
     }
 
@@ -161,15 +178,36 @@ impl Context {
         format!("no kafka broker at {} can be reached: {because}", self.brokers)
     }
 
+    /// Asks for as long as the log does not answer, because an assignment cannot be put off; false
+    /// if told to stop meanwhile.
+    fn prepare(&self, partitions: &[(String, i32)]) -> Result<bool, Error> {
+        let Some(owner) = &self.assignments else { return Ok(true) };
+        while !self.stop.is_set() {
+            match owner.prepare(partitions) {
+                Ok(()) => return Ok(true),
+                Err(NotPrepared::Refused(why)) => return Err(Error::Unprepared(why)),
+                Err(NotPrepared::Unanswered(why)) => {
+                    self.status.begin(ProblemKind::Unreachable, self.unreachable(&why));
+                    self.stop.wait(ASK_EVERY);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     fn take_over(
         &self,
         consumer: &Arc<BaseConsumer<Self>>,
         list: &mut TopicPartitionList,
     ) -> Result<Vec<Assigned>, Error> {
-        let named = partitions(list);
-        if let Some(owner) = &self.assignments {
-            owner.prepare(&named).map_err(Error::Unprepared)?;
-        }
+        let mut named = partitions(list);
+        let mut nothing = TopicPartitionList::new();
+        let list = if self.prepare(&named)? {
+            list
+        } else {
+            named.clear();
+            &mut nothing
+        };
         let mut taken = Vec::with_capacity(named.len());
         for (topic, partition) in named {
             let start = self.assignments.as_ref().map(|owner| owner.start(&topic, partition));

@@ -23,7 +23,7 @@ pub use batch::{Fault, Message, Messages, PartitionQueue, Record};
 pub use committer::Committer;
 pub use config::{Config, OnGap, OnOtherLog};
 pub use consumer::{Consumer, Error};
-pub use context::{Assigned, Assignments, Start};
+pub use context::{Assigned, Assignments, NotPrepared, Start};
 pub use embedded::Embedded;
 pub use eraser::{EraseError, Eraser};
 pub use metrics::{Metrics, PartitionSeries, Progress};
