@@ -154,7 +154,7 @@ fn what_was_lost_is_dropped_when_the_topic_is_another() {
 }
 
 /// What asks how far a partition goes, in Kafka's protocol.
-const LIST_OFFSETS: i16 = 2;
+const LIST_OFFSETS: u16 = 2;
 
 #[test]
 fn an_assignment_waits_for_a_log_that_does_not_answer() {

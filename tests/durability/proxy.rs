@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -14,18 +14,18 @@ pub(crate) struct Proxy {
     open: Arc<Mutex<Vec<TcpStream>>>,
     delay_ms: Arc<AtomicU64>,
     closed: Arc<AtomicBool>,
-    refused: Arc<AtomicI16>,
+    refused: Arc<AtomicI32>,
 }
 
-/// No request has this key.
-const NONE: i16 = -1;
+/// No two bytes are this key.
+const NONE: i32 = -1;
 
 impl Proxy {
     pub(crate) fn start(address: &str, behind: String) -> Self {
         let listener = TcpListener::bind(address).expect("the port is free");
         let (open, delay_ms) = (Arc::<Mutex<Vec<TcpStream>>>::default(), Arc::default());
         let closed = Arc::<AtomicBool>::default();
-        let refused = Arc::new(AtomicI16::new(NONE));
+        let refused = Arc::new(AtomicI32::new(NONE));
         let proxy = Self {
             open: Arc::clone(&open),
             delay_ms: Arc::clone(&delay_ms),
@@ -40,7 +40,7 @@ impl Proxy {
                 }
                 let Ok(server) = TcpStream::connect(&behind) else { continue };
                 let mut open = open.lock().unwrap();
-                let none = Arc::new(AtomicI16::new(NONE));
+                let none = Arc::new(AtomicI32::new(NONE));
                 for (from, to, refused) in [(&client, &server, &refused), (&server, &client, &none)]
                 {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
@@ -71,8 +71,8 @@ impl Proxy {
     }
 
     /// Ends connections at a request of a kind, by its key in Kafka's protocol, from now on.
-    pub(crate) fn refuse(&self, key: Option<i16>) {
-        self.refused.store(key.unwrap_or(NONE), Ordering::SeqCst);
+    pub(crate) fn refuse(&self, key: Option<u16>) {
+        self.refused.store(key.map_or(NONE, i32::from), Ordering::SeqCst);
     }
 
     /// Has every piece of up to 16 KiB take so long from now on.
@@ -82,10 +82,11 @@ impl Proxy {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, delay_ms: &AtomicU64, refused: &AtomicI16) {
+fn pass(mut from: TcpStream, mut to: TcpStream, delay_ms: &AtomicU64, refused: &AtomicI32) {
     let mut bytes = [0; 16 << 10];
     while let Ok(read @ 1..) = from.read(&mut bytes) {
-        if i16::from_be_bytes([bytes[4], bytes[5]]) == refused.load(Ordering::SeqCst) {
+        let key = i32::from(u16::from_be_bytes([bytes[4], bytes[5]]));
+        if key == refused.load(Ordering::SeqCst) {
             break;
         }
         let delay = Duration::from_millis(delay_ms.load(Ordering::Relaxed));

@@ -178,6 +178,10 @@ impl Member {
     /// Reads and applies up to `max` records of a partition; how many there were.
     pub(crate) fn read(&mut self, partition: usize, max: usize) -> Result<usize, BeyondEnd> {
         let Some(holding) = self.holdings.get_mut(&partition) else { return Ok(0) };
+        // What was lost is not read: it may be another log by now.
+        if self.lost.contains_key(&i32::try_from(partition).unwrap()) {
+            return Ok(0);
+        }
         for (t, reading) in holding.readings.iter_mut().enumerate() {
             let (next, (first, end)) = (reading.next_offset(), self.log.ends((t, partition)));
             if next > end {
