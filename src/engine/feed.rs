@@ -4,13 +4,13 @@
 
 use super::blocks::MAX_ENTRIES;
 use super::entry::{Acted, Entry, Following, Gain, Key, Side};
+use super::fans::{Latest, count_fan};
 use super::locate::Located;
 use super::member::Devotion;
 use super::pool::Block;
 use super::rules::Feeds;
 use super::segments::SegmentId;
 use super::shard::{Act, Shard};
-use super::slots::{Latest, count_fan};
 use super::touches::Touch;
 use super::units::{Run, Weight};
 use crate::model::Interaction;

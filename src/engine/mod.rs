@@ -17,6 +17,7 @@ mod columns;
 mod counts;
 mod decay;
 mod entry;
+mod fans;
 mod feed;
 mod histories;
 mod ids;

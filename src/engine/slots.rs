@@ -16,7 +16,7 @@ use super::index::Index;
 use super::picture::{Frame, Places};
 use super::prefetch::prefetch;
 use super::segments::SegmentId;
-use crate::model::{Account, AccountKey, Fans, RESIDUE, RING, RING_BUCKETS, Sums};
+use crate::model::{Account, AccountKey, Fans, RESIDUE, RING, Sums};
 
 /// Bytes of what surrounds a name: two pointers, two counts, its places in the tables.
 const NAME_BYTES: usize = 96;
@@ -440,48 +440,4 @@ fn hash_in(influencers: &Arena<Option<Influencer>>) -> impl Fn(u32) -> u64 {
 
 fn pair_hash(segment: SegmentId, influencer: u32) -> u64 {
     FixedState::default().hash_one((segment, influencer))
-}
-
-/// Counts an actor's act in `bucket` into the fans of a slot.
-/// `moved_from` is the actor's newest bucket before: `None` without any.
-pub(super) fn count_fan(sums: &mut Sums, bucket: u32, first: bool, latest: Latest) {
-    if bucket > sums.newest_bucket {
-        let skipped = (bucket - sums.newest_bucket).min(RING_BUCKETS);
-        for back in 0..skipped {
-            let at = (bucket - back) as usize % RING;
-            (sums.fans.acted[at], sums.fans.latest[at]) = (0, 0);
-        }
-        sums.newest_bucket = bucket;
-    }
-    let at = bucket as usize % RING;
-    if first {
-        sums.fans.acted[at] += 1;
-    }
-    match latest {
-        Latest::Unmoved => {}
-        Latest::First => sums.fans.latest[at] += 1,
-        Latest::MovedFrom(before) => {
-            sums.fans.latest[at] += 1;
-            if sums.newest_bucket - before < RING_BUCKETS {
-                sums.fans.latest[before as usize % RING] -= 1;
-            }
-        }
-    }
-}
-
-/// How an act moved the newest bucket in which its actor acted on the slot's influencer.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Latest {
-    Unmoved,
-    First,
-    MovedFrom(u32),
-}
-
-impl Latest {
-    /// Takes an actor's act back out of the counts, when the actor is erased.
-    pub(super) fn forget(sums: &mut Sums, bucket: u32) {
-        if sums.newest_bucket - bucket < RING_BUCKETS {
-            sums.fans.latest[bucket as usize % RING] -= 1;
-        }
-    }
 }

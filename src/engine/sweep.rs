@@ -3,9 +3,9 @@
 //! Invariant: what a sweep frees is already without effect, so its pace cannot be read.
 
 use super::entry::{Entry, Key};
+use super::fans::Latest;
 use super::segments::SegmentId;
 use super::shard::Shard;
-use super::slots::Latest;
 use crate::model::{AccountKey, RING, RING_BUCKETS};
 
 /// Buckets from the start of a sweep to that of the next.
