@@ -253,6 +253,11 @@ impl Actors {
         member
     }
 
+    /// The membership of an actor in the segment in which it first acted.
+    pub(super) fn first_member(&self, at: u32) -> &Member {
+        self.first.record(at, 0)
+    }
+
     /// All memberships of an actor.
     pub(super) fn members(&self, at: u32) -> impl Iterator<Item = &Member> {
         let first = Some(self.first.record(at, 0)).filter(|first| first.segment != SegmentId::NONE);

@@ -3,6 +3,7 @@
 //! Invariant: an index stays valid, and means the same block, until that block is freed.
 
 use super::chunks::Chunks;
+use super::prefetch::prefetch_list;
 
 /// Bytes that a chunk is at most, if it is of several blocks: small enough to be copied when a
 /// picture shares it, large beside an allocation.
@@ -27,6 +28,9 @@ impl<T: Clone + Default> Arena<T> {
     /// A block of default records: one freed before, or a new one.
     pub(super) fn allocate(&mut self) -> u32 {
         if let Some(index) = self.free.pop() {
+            if let Some(next) = self.free.last() {
+                prefetch_list(self.block(*next));
+            }
             self.block_mut(index).fill(T::default());
             return index;
         }

@@ -43,17 +43,26 @@ impl Blocks {
         }
     }
 
+    /// Asks for the entries of a block.
+    pub(super) fn prefetch_entries(&self, block: Block) {
+        prefetch_list(self.entries(block));
+    }
+
     /// Asks for the keys and the entries of a block.
     pub(super) fn prefetch_all(&self, block: Block) {
         prefetch_list(self.keys(block));
         prefetch_list(self.entries(block));
     }
 
-    /// Asks for the entry of `key`, and gives where in the block it lies.
+    /// Asks for the entry of `key`, and gives where in the block it lies; for what adding it will
+    /// touch, if it is not there.
     pub(super) fn prefetch(&self, block: Block, key: Key) -> Option<u16> {
-        let at = self.find(block, key, None)?;
-        prefetch_whole(self.entry(block, at));
-        Some(at)
+        let at = self.find(block, key, None);
+        match at {
+            Some(at) => prefetch_whole(self.entry(block, at)),
+            None => self.entries.prefetch_push(block),
+        }
+        at
     }
 
     #[inline]

@@ -25,8 +25,8 @@ pub(super) struct Located {
     pub(super) entry: Option<u16>,
 }
 
-/// A slot on the way to being found: what hashes to it, and the kind of entry wanted.
-type Wanted = Option<(u64, fn(u32) -> Key)>;
+/// A slot on the way to being found: what hashes to it, and whether it is acted on or liked.
+type Wanted = Option<(u64, bool)>;
 
 impl Shard {
     /// Finds the actors and influencers of a window, and asks for what applying it will need.
@@ -69,27 +69,44 @@ impl Shard {
             at.slot = wanted.and_then(|(hash, _)| self.slots.prefetch(hash));
         }
         for (at, wanted) in located.iter_mut().zip(wanted) {
-            if let (Some(actor), Some(slot), Some((_, key))) = (at.actor, at.slot, wanted) {
-                at.entry = self.blocks.prefetch(self.actors.get(actor).entries, key(slot));
+            if let (Some(actor), Some(slot), Some((_, acts))) = (at.actor, at.slot, wanted) {
+                let key = if *acts { Key::acted(slot) } else { Key::liked(slot) };
+                at.entry = self.blocks.prefetch(self.actors.get(actor).entries, key);
+                if *acts {
+                    self.prefetch_shared(actor, slot);
+                }
             }
+        }
+    }
+
+    /// Asks for the credit that an actor gives the only account that it acts on, which is shared
+    /// once it acts on another one.
+    fn prefetch_shared(&self, actor: u32, slot: u32) {
+        let devoted = self.actors.first_member(actor).devotion.only();
+        if let Some(other) = devoted.filter(|other| *other != slot) {
+            self.slots.prefetch_sums(other);
+            self.blocks.prefetch(self.actors.get(actor).entries, Key::acted(other));
         }
     }
 
     /// What will lead to the entry that an act changes, in the first of its segments.
     /// Asks for the keys of the actor's entries on the way.
     fn wanted(&self, batch: &Batch<'_>, interaction: &Interaction<'_>, at: &mut Located) -> Wanted {
-        let actor = self.actors.get(at.actor?);
-        self.blocks.prefetch_keys(actor.entries);
-        self.touches.prefetch(actor.touched);
+        let actor = at.actor.map(|actor| self.actors.get(actor));
+        let current = actor.map_or(SetId::UNASSIGNED, |actor| actor.segments);
+        if let Some(actor) = actor {
+            self.blocks.prefetch_keys(actor.entries);
+            self.touches.prefetch(actor.touched);
+        }
         let names = batch.segments(interaction);
-        at.own_set = self.segments.known(names, actor.segments);
-        let key = match self.rules.feeds(interaction.kind) {
-            Feeds::Influence { .. } => Key::acted,
-            Feeds::Popularity(_) => Key::liked,
+        at.own_set = self.segments.known(names, current);
+        let acts = match self.rules.feeds(interaction.kind) {
+            Feeds::Influence { .. } => true,
+            Feeds::Popularity(_) => false,
             _ => return None,
         };
-        let set = if names.is_empty() { actor.segments } else { at.own_set? };
+        let set = if names.is_empty() { current } else { at.own_set? };
         let segment = self.segments.members(set).first()?;
-        Some((self.slots.prefetch_index(*segment, at.influencer?), key))
+        Some((self.slots.prefetch_index(*segment, at.influencer?), acts))
     }
 }

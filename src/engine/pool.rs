@@ -3,6 +3,7 @@
 //! Invariant: a list's size class follows from its length, so a handle is six bytes.
 
 use super::arena::Arena;
+use super::prefetch::{prefetch_list, prefetch_whole};
 
 /// Records of one list at most.
 pub(super) const MAX_LEN: u16 = 4096;
@@ -63,6 +64,16 @@ impl<T: Copy + Default> Pool<T> {
     pub(super) fn push(&mut self, block: &mut Block, record: T) {
         self.resize(block, block.len + 1);
         *self.record_mut(*block, block.len - 1) = record;
+    }
+
+    /// Asks for what adding a record will touch: its place, or a list that has to move.
+    pub(super) fn prefetch_push(&self, block: Block) {
+        let Some(class) = class_of(block.len) else { return };
+        let room = self.classes[class].block(block.index);
+        match room.get(block.len as usize) {
+            Some(place) => prefetch_whole(place),
+            None => prefetch_list(room),
+        }
     }
 
     /// Takes a record out; the last one takes its place.

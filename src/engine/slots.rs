@@ -221,7 +221,7 @@ impl Slots {
     /// Retires the slot if nobody holds it, its credit, times `factor`, is a residue, and no touch
     /// that is still of use, of the buckets from `touched` on, can be on its influencer.
     pub(super) fn retire_if_idle(&mut self, slot: u32, factor: f64, touched: u32) {
-        let Slot { sums, segment, influencer, holders, changed } = *self.get(slot);
+        let &Slot { ref sums, segment, influencer, holders, changed } = self.get(slot);
         let idle = holders == 0 && sums.followers == 0 && sums.newest_bucket < touched;
         let idle = idle && sums.are_residues(factor);
         if segment == SegmentId::NONE || changed || !idle {
@@ -394,6 +394,11 @@ impl Slots {
         prefetch(record);
         prefetch(&record.sums.fans.latest);
         Some(slot)
+    }
+
+    /// Asks for the credit of a slot.
+    pub(super) fn prefetch_sums(&self, slot: u32) {
+        prefetch(self.get(slot));
     }
 
     /// The name of an influencer in use.

@@ -4,6 +4,7 @@
 
 use super::entry::{Entry, Key};
 use super::fans::Latest;
+use super::prefetch::{prefetch, prefetch_whole};
 use super::segments::SegmentId;
 use super::shard::Shard;
 use crate::model::{AccountKey, RING, RING_BUCKETS};
@@ -13,6 +14,9 @@ const SWEEP_BUCKETS: u32 = RING_BUCKETS;
 
 /// Buckets after which no touch is of use: the look-back, of a conversion as late as can be.
 const TOUCHED_BUCKETS: u32 = 2 * RING_BUCKETS;
+
+/// Steps that the memory of the sweep is asked for ahead of it.
+const SWEPT_AHEAD: u32 = 8;
 
 /// What adding up some thousand credits may be wrong by, relative to their sum: 2⁻⁴⁴.
 const ROUNDING: f64 = 1.0 / (1_u64 << 44) as f64;
@@ -68,9 +72,23 @@ impl Shard {
             let factor = self.decay.weight(newest).recip();
             self.slots.retire_if_idle(hand, factor, newest.saturating_sub(TOUCHED_BUCKETS));
         }
+        self.prefetch_sweep(hand + SWEPT_AHEAD);
         let next = hand + 1;
         let end = self.actors.end().max(self.slots.end());
         self.sweep.hand = (next < end).then_some(next);
+    }
+
+    /// Asks for what the sweep will look at when its hand is at `hand`, and for what leads there.
+    fn prefetch_sweep(&self, hand: u32) {
+        if hand < self.actors.end() {
+            self.blocks.prefetch_entries(self.actors.get(hand).entries);
+        }
+        if hand < self.slots.end() {
+            prefetch_whole(self.slots.get(hand));
+        }
+        if hand + SWEPT_AHEAD < self.actors.end() {
+            prefetch(self.actors.get(hand + SWEPT_AHEAD));
+        }
     }
 
     /// Frees the dead entries of an actor, and the actor when nothing of it is left.

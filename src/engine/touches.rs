@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use super::columns::{Broken, moment, narrow, since};
 use super::picture::Frame;
 use super::pool::{Block, Pool};
-use super::prefetch::prefetch;
+use super::prefetch::{prefetch, prefetch_list};
 use crate::model::Params;
 
 /// Touches of one actor at most; the oldest go.
@@ -156,10 +156,12 @@ impl Touches {
         of.used = 0;
     }
 
-    /// Asks for the place where the next touch goes.
+    /// Asks for what the next touch will change: its place, or a list without room.
     pub(super) fn prefetch(&self, of: Touched) {
-        if let Some(place) = self.pool.list(of.list).get(usize::from(of.used)) {
-            prefetch(place);
+        let list = self.pool.list(of.list);
+        match list.get(usize::from(of.used)) {
+            Some(place) => prefetch(place),
+            None => prefetch_list(list),
         }
     }
 
