@@ -4,6 +4,7 @@
 
 use super::arena::Arena;
 use super::columns::{Broken, before, bucket_before, guessed, narrow, unguessed};
+use super::decay::Decay;
 use super::index::Index;
 use super::member::{Member, NO_MEMBER};
 use super::picture::{Frame, Places};
@@ -11,7 +12,7 @@ use super::pool::Block;
 use super::prefetch::prefetch;
 use super::segments::{SegmentId, SetId};
 use super::touches::Touched;
-use super::units::{Ring, Run, Steps, units_of};
+use super::units::{Ring, Run, Steps, Weight, units_of};
 use crate::model::{AccountKey, RING_BUCKETS};
 
 /// Outbound weights are quarters of a unit, capped at more than a nibble holds.
@@ -98,7 +99,11 @@ impl Actor {
         Some(Run { units: self.outbound_units, ring: self.outbound_ring, bucket })
     }
 
-    pub(super) fn set_outbound(&mut self, run: Run<OutboundQuarters>) {
+    /// Adds an act on another.
+    pub(super) fn act_outbound(&mut self, bucket: u32, weight: Weight, decay: &Decay) {
+        let mut run = self.outbound().unwrap_or(Run { bucket, ..Run::default() });
+        run.advance(bucket, decay);
+        run.add(bucket, weight, decay);
         (self.outbound_units, self.outbound_ring) = (run.units, run.ring);
         self.outbound_lag = u8::try_from(self.seen - run.bucket).unwrap_or(NEVER);
     }
@@ -168,9 +173,9 @@ impl Actors {
     pub(super) fn new() -> Self {
         Self {
             index: Index::new(),
-            records: Arena::new(1),
-            first: Arena::new(1),
-            further: Arena::new(1),
+            records: Arena::new(),
+            first: Arena::new(),
+            further: Arena::new(),
         }
     }
 
@@ -179,44 +184,45 @@ impl Actors {
         if hint.is_some_and(|at| self.holds(at, key)) {
             return hint;
         }
-        self.index.find(key.0, |at| self.records.record(at, 0).key == key)
+        self.index.find(key.0, |at| self.records.get(at).key == key)
     }
 
     /// Whether the record that was found at `at` is still that of `key`.
     pub(super) fn holds(&self, at: u32, key: AccountKey) -> bool {
-        self.records.record(at, 0).key == key
+        self.records.get(at).key == key
     }
 
     pub(super) fn insert(&mut self, key: AccountKey, bucket: u32) -> u32 {
         let at = self.records.allocate();
         let first = self.first.allocate();
         debug_assert_eq!(at, first, "an actor and its first membership must be in step");
-        *self.records.record_mut(at, 0) = Actor { key, seen: bucket, ..Actor::default() };
-        self.index.insert(key.0, at, |at| self.records.record(at, 0).key.0);
+        *self.records.get_mut(at) = Actor { key, seen: bucket, ..Actor::default() };
+        *self.first.get_mut(at) = Member::default();
+        self.index.insert(key.0, at, |at| self.records.get(at).key.0);
         at
     }
 
     /// Takes an actor out with its memberships; its entries and touches must be freed.
     pub(super) fn remove(&mut self, at: u32) {
         let actor = self.get(at);
-        let (key, mut next) = (actor.key, self.first.record(at, 0).next);
+        let (key, mut next) = (actor.key, self.first.get(at).next);
         debug_assert_eq!(actor.entries.len(), 0, "entries must be freed before their actor");
         while next != NO_MEMBER {
             self.further.free(next);
-            next = self.further.record(next, 0).next;
+            next = self.further.get(next).next;
         }
         self.first.free(at);
-        self.index.remove(key.0, at, |at| self.records.record(at, 0).key.0);
+        self.index.remove(key.0, at, |at| self.records.get(at).key.0);
         *self.get_mut(at) = Actor::default();
         self.records.free(at);
     }
 
     pub(super) fn get(&self, at: u32) -> &Actor {
-        self.records.record(at, 0)
+        self.records.get(at)
     }
 
     pub(super) fn get_mut(&mut self, at: u32) -> &mut Actor {
-        self.records.record_mut(at, 0)
+        self.records.get_mut(at)
     }
 
     /// Whether `at` is in use; a freed record has no event.
@@ -226,28 +232,28 @@ impl Actors {
 
     /// The membership of an actor in a segment; a new one starts at `bucket`.
     pub(super) fn member_mut(&mut self, at: u32, segment: SegmentId, bucket: u32) -> &mut Member {
-        let first = self.first.record(at, 0);
+        let first = self.first.get(at);
         let (of, head) = (first.segment, first.next);
         if of == segment {
-            return self.first.record_mut(at, 0);
+            return self.first.get_mut(at);
         }
         let fresh = Member::new(segment, bucket);
         if of == SegmentId::NONE {
-            let first = self.first.record_mut(at, 0);
+            let first = self.first.get_mut(at);
             *first = fresh;
             return first;
         }
         let mut next = head;
         while next != NO_MEMBER {
-            let member = self.further.record(next, 0);
+            let member = self.further.get(next);
             if member.segment == segment {
-                return self.further.record_mut(next, 0);
+                return self.further.get_mut(next);
             }
             next = member.next;
         }
         let new = self.further.allocate();
-        self.first.record_mut(at, 0).next = new;
-        let member = self.further.record_mut(new, 0);
+        self.first.get_mut(at).next = new;
+        let member = self.further.get_mut(new);
         *member = fresh;
         member.next = head;
         member
@@ -255,14 +261,14 @@ impl Actors {
 
     /// The membership of an actor in the segment in which it first acted.
     pub(super) fn first_member(&self, at: u32) -> &Member {
-        self.first.record(at, 0)
+        self.first.get(at)
     }
 
     /// All memberships of an actor.
     pub(super) fn members(&self, at: u32) -> impl Iterator<Item = &Member> {
-        let first = Some(self.first.record(at, 0)).filter(|first| first.segment != SegmentId::NONE);
+        let first = Some(self.first.get(at)).filter(|first| first.segment != SegmentId::NONE);
         std::iter::successors(first, |member| {
-            (member.next != NO_MEMBER).then(|| self.further.record(member.next, 0))
+            (member.next != NO_MEMBER).then(|| self.further.get(member.next))
         })
     }
 
@@ -270,7 +276,7 @@ impl Actors {
     pub(super) fn put_back(&mut self, at: u32, actor: Actor) {
         self.records.reach(at + 1);
         self.first.reach(at + 1);
-        *self.records.record_mut(at, 0) = actor;
+        *self.records.get_mut(at) = actor;
     }
 
     /// Takes in the memberships of an actor that has none.
@@ -279,10 +285,10 @@ impl Actors {
         let mut next = NO_MEMBER;
         for member in further.iter().rev() {
             let new = self.further.allocate();
-            *self.further.record_mut(new, 0) = member.before(next);
+            *self.further.get_mut(new) = member.before(next);
             next = new;
         }
-        *self.first.record_mut(at, 0) = first.before(next);
+        *self.first.get_mut(at) = first.before(next);
     }
 
     /// Has all actors found, and the freed records known, once all are in.
@@ -295,8 +301,8 @@ impl Actors {
         self.records.set_freed(freed.clone());
         self.index = Index::with_room(self.records.live());
         for at in Places::without(&[&freed])?.up_to(end) {
-            let key = self.records.record(at, 0).key;
-            self.index.insert(key.0, at, |at| self.records.record(at, 0).key.0);
+            let key = self.records.get(at).key;
+            self.index.insert(key.0, at, |at| self.records.get(at).key.0);
         }
         self.first.set_freed(freed);
         Ok(())
@@ -340,7 +346,7 @@ impl Actors {
     pub(super) fn prefetch(&self, key: AccountKey) -> Option<u32> {
         let at = self.index.candidate(key.0)?;
         prefetch(self.get(at));
-        prefetch(self.first.record(at, 0));
+        prefetch(self.first.get(at));
         Some(at)
     }
 }

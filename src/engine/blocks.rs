@@ -8,6 +8,9 @@ use super::prefetch::{prefetch, prefetch_list, prefetch_whole};
 
 pub(super) use super::pool::MAX_LEN as MAX_ENTRIES;
 
+/// Keys that are compared before it is asked whether one of them was it.
+const KEYS_AT_ONCE: usize = 16;
+
 /// The entries of all actors.
 pub(super) struct Blocks {
     keys: Pool<Key>,
@@ -23,17 +26,17 @@ impl Blocks {
     /// Where in the block the entry of `key` lies; `hint` may be it.
     #[inline]
     pub(super) fn find(&self, block: Block, key: Key, hint: Option<u16>) -> Option<u16> {
-        let keys = self.keys(block);
-        if hint.is_some_and(|at| keys.get(at as usize) == Some(&key)) {
+        if hint.is_some_and(|at| at < block.len() && *self.keys.record(block, at) == key) {
             return hint;
         }
-        // Eight keys are compared at once, in a vector, and not one after the other.
-        let (eights, _) = keys.as_chunks::<8>();
-        let holds =
-            |eight: &[Key; 8]| eight.iter().fold(0, |held, k| held | u32::from(*k == key)) > 0;
-        let from = 8 * eights.iter().position(holds).unwrap_or(eights.len());
-        let at = from + keys[from..].iter().position(|k| *k == key)?;
-        u16::try_from(at).ok()
+        let (chunks, rest) = self.keys(block).as_chunks::<KEYS_AT_ONCE>();
+        for (from, chunk) in (0..).step_by(KEYS_AT_ONCE).zip(chunks) {
+            if let Some(at) = place_among(chunk, key) {
+                return Some(from + at);
+            }
+        }
+        let from = block.len() - u16::try_from(rest.len()).unwrap_or_default();
+        place_among(rest, key).map(|at| from + at)
     }
 
     /// Asks for the keys of a block.
@@ -77,7 +80,7 @@ impl Blocks {
 
     #[inline]
     pub(super) fn entry(&self, block: Block, at: u16) -> &Entry {
-        &self.entries(block)[at as usize]
+        self.entries.record(block, at)
     }
 
     #[inline]
@@ -128,4 +131,15 @@ impl Blocks {
     pub(super) const fn bytes(&self) -> usize {
         self.keys.bytes() + self.entries.bytes()
     }
+}
+
+/// Where among a few keys, each of them there once, one lies. All are compared, several at once
+/// and without a branch, because which one it is cannot be foreseen.
+#[inline]
+fn place_among(keys: &[Key], key: Key) -> Option<u16> {
+    let above = keys
+        .iter()
+        .zip(1_u32..)
+        .fold(0, |found, (known, place)| found | if *known == key { place } else { 0 });
+    above.checked_sub(1).and_then(|at| u16::try_from(at).ok())
 }

@@ -26,10 +26,8 @@ impl Shard {
                 for n in 0..self.segments.members(act.set).len() {
                     self.act(act, (n, influencer, at.slot), side, weight);
                 }
-                self.touch(act.actor, Touch::new(interaction.time_ms, weight.counts, influencer));
-                if let Some(weight) = outbound {
-                    self.act_outbound(act, weight);
-                }
+                let touch = Touch::new(interaction.time_ms, weight.counts, influencer);
+                self.act_of_own(act, touch, outbound);
             }
             (Feeds::Popularity(weight), Some(target)) => {
                 let influencer = self.slots.intern(target, at.influencer);
@@ -114,19 +112,14 @@ impl Shard {
         }
     }
 
-    fn touch(&mut self, actor: u32, touch: Touch) {
+    /// An act as one of its actor's, whoever it is on.
+    fn act_of_own(&mut self, act: Act, touch: Touch, outbound: Option<Weight>) {
         let settled_ms = self.watermark_ms - self.terms.grace_ms;
-        let touched = &mut self.actors.get_mut(actor).touched;
-        self.touches.push(touched, touch, settled_ms, |at| &**self.slots.name_of(at));
-    }
-
-    fn act_outbound(&mut self, act: Act, weight: Weight) {
         let record = self.actors.get_mut(act.actor);
-        let fresh = Run { bucket: act.bucket, ..Run::default() };
-        let mut run = record.outbound().unwrap_or(fresh);
-        run.advance(act.bucket, &self.decay);
-        run.add(act.bucket, weight, &self.decay);
-        record.set_outbound(run);
+        let name = |at| &**self.slots.name_of(at);
+        self.touches.push(&mut record.touched, touch, settled_ms, name);
+        let Some(weight) = outbound else { return };
+        record.act_outbound(act.bucket, weight, &self.decay);
         if record.watched {
             self.watch.changed(record.key, act.actor);
         }
@@ -180,9 +173,8 @@ impl Shard {
         if block.len() == MAX_ENTRIES {
             self.drop_coldest(actor);
         }
-        let mut block = self.actors.get(actor).entries;
-        self.blocks.push(&mut block, key, new);
-        self.actors.get_mut(actor).entries = block;
-        (block, block.len() - 1, true)
+        let block = &mut self.actors.get_mut(actor).entries;
+        self.blocks.push(block, key, new);
+        (*block, block.len() - 1, true)
     }
 }

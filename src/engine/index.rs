@@ -17,10 +17,9 @@ const EMPTY: u32 = u32::MAX;
 
 /// Where the records of hashed keys lie. It holds no keys: those who call compare records.
 pub(super) struct Index {
-    tables: Vec<Table>,
+    tables: [Table; TABLES],
 }
 
-#[derive(Clone)]
 struct Table {
     /// A tag above the record's index; a power of two of places.
     places: Box<[u32]>,
@@ -32,15 +31,17 @@ impl Index {
     pub(super) const MAX_RECORDS: u32 = (1 << (32 - TAG_BITS)) - 1;
 
     pub(super) fn new() -> Self {
-        let table = Table { places: vec![EMPTY; SMALLEST].into_boxed_slice(), used: 0 };
-        Self { tables: vec![table; TABLES] }
+        Self::with_places(SMALLEST)
     }
 
     /// An index that `records` records fit without much growing.
     pub(super) fn with_room(records: usize) -> Self {
-        let places = (records / TABLES * 8 / 5).next_power_of_two().max(SMALLEST);
-        let table = Table { places: vec![EMPTY; places].into_boxed_slice(), used: 0 };
-        Self { tables: vec![table; TABLES] }
+        Self::with_places((records / TABLES * 8 / 5).next_power_of_two().max(SMALLEST))
+    }
+
+    fn with_places(places: usize) -> Self {
+        let table = || Table { places: vec![EMPTY; places].into_boxed_slice(), used: 0 };
+        Self { tables: std::array::from_fn(|_| table()) }
     }
 
     /// The record of the key hashed to `hash` for which `is_it` holds.

@@ -1,27 +1,31 @@
 //! Lists of records that grow and shrink, each in a block of the smallest size class that holds it.
 //!
-//! Invariant: a list's size class follows from its length, so a handle is six bytes.
+//! Invariant: a list's size class follows from its length, and lies above the number of its block,
+//! so a handle is six bytes.
 
-use super::arena::Arena;
+use super::arena::{Arena, Wide};
 use super::prefetch::{prefetch_list, prefetch_whole};
 
 /// Records of one list at most.
 pub(super) const MAX_LEN: u16 = 4096;
 
 /// Sizes from 1 to [`MAX_LEN`]: 1, 2, 3, 4, 6, 8, 12, 16, …
-const CLASSES: u32 = 24;
+const CLASSES: usize = 24;
+
+/// Bits of a block's number, below those of its size class.
+const INDEX_BITS: u32 = 27;
 
 /// Where a list lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C, packed(2))]
 pub(super) struct Block {
-    index: u32,
+    place: u32,
     len: u16,
 }
 
 /// Lists of `T`.
 pub(super) struct Pool<T> {
-    classes: Vec<Arena<T>>,
+    classes: [Arena<T, Wide>; CLASSES],
     /// Records that the blocks in use have room for.
     room: usize,
 }
@@ -30,33 +34,47 @@ impl Block {
     pub(super) const fn len(self) -> u16 {
         self.len
     }
+
+    const fn class(self) -> usize {
+        (self.place >> INDEX_BITS) as usize
+    }
+
+    const fn index(self) -> u32 {
+        self.place & ((1 << INDEX_BITS) - 1)
+    }
 }
 
 impl<T: Copy + Default> Pool<T> {
     pub(super) fn new() -> Self {
-        Self { classes: (0..CLASSES).map(|class| Arena::new(width(class))).collect(), room: 0 }
+        Self { classes: std::array::from_fn(|class| Arena::of_width(width(class))), room: 0 }
     }
 
     #[inline]
     pub(super) fn list(&self, block: Block) -> &[T] {
-        match class_of(block.len) {
-            Some(class) => &self.classes[class].block(block.index)[..block.len as usize],
-            None => &[],
+        if block.len == 0 {
+            return &[];
         }
+        &self.classes[block.class()].block(block.index())[..block.len as usize]
     }
 
     #[inline]
     pub(super) fn list_mut(&mut self, block: Block) -> &mut [T] {
-        match class_of(block.len) {
-            Some(class) => &mut self.classes[class].block_mut(block.index)[..block.len as usize],
-            None => &mut [],
+        if block.len == 0 {
+            return &mut [];
         }
+        &mut self.classes[block.class()].block_mut(block.index())[..block.len as usize]
     }
 
+    /// A record of a list; `at` must be below its length.
+    #[inline]
+    pub(super) fn record(&self, block: Block, at: u16) -> &T {
+        self.classes[block.class()].record(block.index(), at as usize)
+    }
+
+    /// A record of a list; `at` must be below its length.
     #[inline]
     pub(super) fn record_mut(&mut self, block: Block, at: u16) -> &mut T {
-        let class = class_of(block.len).expect("a record must lie in a block");
-        self.classes[class].record_mut(block.index, at as usize)
+        self.classes[block.class()].record_mut(block.index(), at as usize)
     }
 
     /// Adds a record at the end; the list may move. It must not be as long as it may be.
@@ -68,8 +86,10 @@ impl<T: Copy + Default> Pool<T> {
 
     /// Asks for what adding a record will touch: its place, or a list that has to move.
     pub(super) fn prefetch_push(&self, block: Block) {
-        let Some(class) = class_of(block.len) else { return };
-        let room = self.classes[class].block(block.index);
+        if block.len == 0 {
+            return;
+        }
+        let room = self.classes[block.class()].block(block.index());
         match room.get(block.len as usize) {
             Some(place) => prefetch_whole(place),
             None => prefetch_list(room),
@@ -97,21 +117,23 @@ impl<T: Copy + Default> Pool<T> {
             self.room += width(class);
             self.classes[class].allocate()
         });
+        debug_assert!(index >> INDEX_BITS == 0, "a shard must hold fewer than 2^27 lists");
         if let (Some(old), Some(new)) = (old, new) {
             let kept = block.len.min(len) as usize;
             let [source, target] = self.classes.get_disjoint_mut([old, new]).expect("two classes");
-            target.block_mut(index)[..kept].copy_from_slice(&source.block(block.index)[..kept]);
+            let source = &source.block(block.index())[..kept];
+            target.block_mut(index)[..kept].copy_from_slice(source);
         }
         if let Some(class) = old {
             self.room -= width(class);
-            self.classes[class].free(block.index);
+            self.classes[class].free(block.index());
         }
-        *block = Block { index, len };
+        *block = Block { place: number(new.unwrap_or_default()) << INDEX_BITS | index, len };
     }
 
     /// The same lists once more, to be read only.
     pub(super) fn share(&mut self) -> Self {
-        Self { classes: self.classes.iter_mut().map(Arena::share).collect(), room: self.room }
+        Self { classes: self.classes.each_mut().map(Arena::share), room: self.room }
     }
 
     pub(super) const fn bytes(&self) -> usize {
@@ -132,10 +154,13 @@ fn class_of(len: u16) -> Option<usize> {
     }
 }
 
-fn width(class: impl TryInto<u32>) -> usize {
-    let class = class.try_into().unwrap_or(CLASSES);
+fn width(class: usize) -> usize {
     let k = class / 2;
     if class.is_multiple_of(2) { (3 << k) / 2 } else { 2 << k }
+}
+
+fn number(class: usize) -> u32 {
+    u32::try_from(class).expect("classes must be few")
 }
 
 #[cfg(test)]
@@ -149,7 +174,7 @@ mod tests {
             assert!(width(class) >= len as usize, "length {len} in class {class}");
             assert!(class == 0 || width(class - 1) < len as usize, "length {len} in class {class}");
         }
-        assert_eq!(class_of(MAX_LEN), Some(CLASSES as usize - 1));
+        assert_eq!(class_of(MAX_LEN), Some(CLASSES - 1));
     }
 
     #[test]

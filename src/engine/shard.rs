@@ -193,11 +193,10 @@ impl Shard {
         let bucket = u32::try_from(interaction.time_ms / self.rules.bucket_ms);
         let bucket = bucket.unwrap_or(u32::MAX);
         self.check(interaction, bucket)?;
+        if self.is_full() {
+            self.make_room(interaction, at)?;
+        }
         let known = self.actors.find(interaction.actor, at.actor);
-        let target = interaction.target.as_ref();
-        let influencer = target.and_then(|target| self.slots.influencer(target.key, at.influencer));
-        self.make_room(known.is_some() && (target.is_none() || influencer.is_some()))?;
-        let known = known.filter(|actor| self.actors.holds(*actor, interaction.actor));
         let set = self.set_of(batch, interaction, (known, bucket), at.own_set)?;
         let late = self.newest_ms.is_some_and(|newest| interaction.time_ms < newest);
         self.advance(interaction, bucket);
@@ -284,15 +283,21 @@ impl Shard {
         actor
     }
 
+    /// Whether nothing more should be taken in. Memory is looked at now and then, by count.
+    fn is_full(&self) -> bool {
+        self.actors.end() >= Index::MAX_RECORDS
+            || (self.accepted.is_multiple_of(MEMORY_CHECKED_EVERY) && self.is_over())
+    }
+
     /// Makes room under the memory limit; what is new is refused when nothing is left to evict.
-    /// Memory is looked at now and then, by count.
-    fn make_room(&mut self, known: bool) -> Result<(), Reason> {
-        let full = self.actors.end() >= Index::MAX_RECORDS;
-        if !full && (!self.accepted.is_multiple_of(MEMORY_CHECKED_EVERY) || !self.is_over()) {
-            return Ok(());
-        }
+    fn make_room(&mut self, interaction: &Interaction<'_>, at: Located) -> Result<(), Reason> {
+        let is_actor_known = self.actors.find(interaction.actor, at.actor).is_some();
+        let target = interaction.target.as_ref();
+        let is_known = is_actor_known
+            && target
+                .is_none_or(|target| self.slots.influencer(target.key, at.influencer).is_some());
         self.evict();
-        if known || !self.is_over() { Ok(()) } else { Err(Reason::StateFull) }
+        if is_known || !self.is_over() { Ok(()) } else { Err(Reason::StateFull) }
     }
 
     fn is_over(&self) -> bool {

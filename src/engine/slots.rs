@@ -115,13 +115,13 @@ impl Slot {
 impl Slots {
     pub(super) fn new() -> Self {
         Self {
-            records: Arena::new(1),
+            records: Arena::new(),
             by_pair: Index::new(),
             len: 0,
             changed: Vec::new(),
             retired: Vec::new(),
             all_changed: false,
-            influencers: Arena::new(1),
+            influencers: Arena::new(),
             by_key: Index::new(),
             name_bytes: 0,
         }
@@ -144,7 +144,7 @@ impl Slots {
         self.name_bytes += NAME_BYTES + name.len();
         let influencer = Some(Influencer { key: account.key, name, holders: 0 });
         let number = self.influencers.allocate();
-        *self.influencers.record_mut(number, 0) = influencer;
+        *self.influencers.get_mut(number) = influencer;
         self.by_key.insert(account.key.0, number, hash_in(&self.influencers));
         number
     }
@@ -161,7 +161,7 @@ impl Slots {
             return slot;
         }
         let slot = self.records.allocate();
-        *self.records.record_mut(slot, 0) = Slot { segment, influencer, ..Slot::default() };
+        *self.records.get_mut(slot) = Slot { segment, influencer, ..Slot::default() };
         self.by_pair.insert(pair_hash(segment, influencer), slot, pair_in(&self.records));
         self.len += 1;
         self.hold_influencer(influencer);
@@ -169,12 +169,12 @@ impl Slots {
     }
 
     pub(super) fn get(&self, slot: u32) -> &Slot {
-        self.records.record(slot, 0)
+        self.records.get(slot)
     }
 
     /// The sums of a slot, to be changed.
     pub(super) fn change(&mut self, slot: u32) -> &mut Sums {
-        let record = self.records.record_mut(slot, 0);
+        let record = self.records.get_mut(slot);
         if !record.changed {
             record.changed = true;
             self.changed.push(slot);
@@ -186,7 +186,7 @@ impl Slots {
     /// what is left of long ago goes, as it would have if the slot had been retired.
     /// `fresh` says that an entry more refers to the slot.
     pub(super) fn add_to(&mut self, slot: u32, now: f64, fresh: bool) -> &mut Sums {
-        let record = self.records.record_mut(slot, 0);
+        let record = self.records.get_mut(slot);
         record.holders += u32::from(fresh);
         if !record.changed {
             record.changed = true;
@@ -198,12 +198,12 @@ impl Slots {
 
     /// Notes that something refers to the slot.
     pub(super) fn hold(&mut self, slot: u32) {
-        self.records.record_mut(slot, 0).holders += 1;
+        self.records.get_mut(slot).holders += 1;
     }
 
     /// Notes that something no longer refers to the slot.
     pub(super) fn release(&mut self, slot: u32) {
-        self.records.record_mut(slot, 0).holders -= 1;
+        self.records.get_mut(slot).holders -= 1;
     }
 
     pub(super) fn hold_influencer(&mut self, influencer: u32) {
@@ -229,7 +229,7 @@ impl Slots {
         }
         self.by_pair.remove(pair_hash(segment, influencer), slot, pair_in(&self.records));
         self.len -= 1;
-        *self.records.record_mut(slot, 0) = Slot::default();
+        *self.records.get_mut(slot) = Slot::default();
         self.retired.push(slot);
         self.release_influencer(influencer);
     }
@@ -259,13 +259,13 @@ impl Slots {
     pub(super) fn drain_changed(&mut self, mut show: impl FnMut(u32, &Slot, &Influencer)) {
         if std::mem::take(&mut self.all_changed) {
             let slots = 0..self.records.end();
-            let is_live = |slot: &u32| self.records.record(*slot, 0).segment != SegmentId::NONE;
+            let is_live = |slot: &u32| self.records.get(*slot).segment != SegmentId::NONE;
             self.changed = slots.filter(is_live).collect();
         }
         for slot in self.changed.drain(..) {
-            let record = self.records.record_mut(slot, 0);
+            let record = self.records.get_mut(slot);
             record.changed = false;
-            let influencer = self.influencers.record(record.influencer, 0).as_ref();
+            let influencer = self.influencers.get(record.influencer).as_ref();
             show(slot, record, influencer.expect("a slot must refer to a live influencer"));
         }
     }
@@ -291,7 +291,7 @@ impl Slots {
         write_list(columns, freed);
         let numbers = Places::of_store(&[freed]).up_to(self.influencers.end());
         let named = numbers.map(|number| {
-            let influencer = self.influencers.record(number, 0).as_ref();
+            let influencer = self.influencers.get(number).as_ref();
             let influencer = influencer.expect("a number in use must refer to a live influencer");
             (&*influencer.name, [influencer.key.0, influencer.holders.into()])
         });
@@ -319,7 +319,7 @@ impl Slots {
             let record = Slot::from_row(row, frame)?;
             within(record.influencer, influencers)?;
             self.records.reach(slot + 1);
-            *self.records.record_mut(slot, 0) = record;
+            *self.records.get_mut(slot) = record;
             self.len += 1;
             if record.changed {
                 self.changed.push(slot);
@@ -342,7 +342,7 @@ impl Slots {
             let number = places.take();
             self.name_bytes += NAME_BYTES + name.len();
             self.influencers.reach(number + 1);
-            *self.influencers.record_mut(number, 0) = Some(Influencer {
+            *self.influencers.get_mut(number) = Some(Influencer {
                 key: AccountKey(key),
                 name: Arc::from(name),
                 holders: narrow(holders)?,
@@ -376,7 +376,7 @@ impl Slots {
     /// Asks for the record that is most probably that of the influencer, and gives its number.
     pub(super) fn prefetch_influencer(&self, key: AccountKey) -> Option<u32> {
         let at = self.by_key.candidate(key.0)?;
-        prefetch(self.influencers.record(at, 0));
+        prefetch(self.influencers.get(at));
         Some(at)
     }
 
@@ -403,12 +403,12 @@ impl Slots {
 
     /// The name of an influencer in use.
     pub(super) fn name_of(&self, influencer: u32) -> &Arc<str> {
-        let record = self.influencers.record(influencer, 0).as_ref();
+        let record = self.influencers.get(influencer).as_ref();
         &record.expect("a number in use must refer to a live influencer").name
     }
 
     fn key_of(&self, influencer: u32) -> Option<AccountKey> {
-        self.influencers.record(influencer, 0).as_ref().map(|influencer| influencer.key)
+        self.influencers.get(influencer).as_ref().map(|influencer| influencer.key)
     }
 
     fn is_of(&self, slot: u32, segment: SegmentId, influencer: u32) -> bool {
@@ -417,12 +417,12 @@ impl Slots {
     }
 
     fn influencer_mut(&mut self, influencer: u32) -> &mut Influencer {
-        let record = self.influencers.record_mut(influencer, 0).as_mut();
+        let record = self.influencers.get_mut(influencer).as_mut();
         record.expect("a number in use must refer to a live influencer")
     }
 
     fn forget_influencer(&mut self, influencer: u32) {
-        if let Some(gone) = self.influencers.record_mut(influencer, 0).take() {
+        if let Some(gone) = self.influencers.get_mut(influencer).take() {
             self.name_bytes -= NAME_BYTES + gone.name.len();
             self.by_key.remove(gone.key.0, influencer, hash_in(&self.influencers));
             self.influencers.free(influencer);
@@ -433,14 +433,14 @@ impl Slots {
 /// What the numbers of slots are hashed by.
 fn pair_in(records: &Arena<Slot>) -> impl Fn(u32) -> u64 {
     |slot| {
-        let record = records.record(slot, 0);
+        let record = records.get(slot);
         pair_hash(record.segment, record.influencer)
     }
 }
 
 /// What the numbers of influencers are hashed by.
 fn hash_in(influencers: &Arena<Option<Influencer>>) -> impl Fn(u32) -> u64 {
-    |at| influencers.record(at, 0).as_ref().map_or(0, |influencer| influencer.key.0)
+    |at| influencers.get(at).as_ref().map_or(0, |influencer| influencer.key.0)
 }
 
 fn pair_hash(segment: SegmentId, influencer: u32) -> u64 {

@@ -41,7 +41,7 @@ pub(in crate::engine) struct Ledger {
 impl Ledger {
     pub(in crate::engine) fn new() -> Self {
         Self {
-            slots: Arena::new(1),
+            slots: Arena::new(),
             lines: Pool::new(),
             of_bucket: BTreeMap::new(),
             changed: Vec::new(),
@@ -77,7 +77,7 @@ impl Ledger {
             let (gone, slots) = first.remove_entry();
             self.len -= slots.len();
             for slot in slots {
-                let lines = self.slots.record_mut(slot, 0);
+                let lines = self.slots.get_mut(slot);
                 let list = self.lines.list_mut(lines.by_bucket);
                 let at = list.partition_point(|(known, _)| *known < gone);
                 list[at..].rotate_left(1);
@@ -93,7 +93,7 @@ impl Ledger {
     /// Shows the sums of each slot that changed since the last call.
     pub(in crate::engine) fn drain_changed(&mut self, mut show: impl FnMut(u32, &Attributed)) {
         for slot in std::mem::take(&mut self.changed) {
-            self.slots.record_mut(slot, 0).changed = false;
+            self.slots.get_mut(slot).changed = false;
             show(slot, &self.total(slot));
         }
     }
@@ -160,11 +160,7 @@ impl Ledger {
     }
 
     fn by_bucket(&self, slot: u32) -> &[(u32, Attributed)] {
-        if slot < self.slots.end() {
-            self.lines.list(self.slots.record(slot, 0).by_bucket)
-        } else {
-            &[]
-        }
+        if slot < self.slots.end() { self.lines.list(self.slots.get(slot).by_bucket) } else { &[] }
     }
 
     /// The sums of a slot in a bucket, new or not.
@@ -173,18 +169,18 @@ impl Ledger {
         let at = known.partition_point(|(known, _)| *known < bucket);
         if known.get(at).is_none_or(|(known, _)| *known != bucket) {
             self.slots.reach(slot + 1);
-            let by_bucket = &mut self.slots.record_mut(slot, 0).by_bucket;
+            let by_bucket = &mut self.slots.get_mut(slot).by_bucket;
             self.lines.push(by_bucket, (bucket, Attributed::default()));
             self.lines.list_mut(*by_bucket)[at..].rotate_right(1);
             self.of_bucket.entry(bucket).or_default().push(slot);
             self.len += 1;
         }
-        let by_bucket = self.slots.record(slot, 0).by_bucket;
+        let by_bucket = self.slots.get(slot).by_bucket;
         &mut self.lines.list_mut(by_bucket)[at].1
     }
 
     fn change(&mut self, slot: u32) {
-        let lines = self.slots.record_mut(slot, 0);
+        let lines = self.slots.get_mut(slot);
         if !lines.changed {
             lines.changed = true;
             self.changed.push(slot);

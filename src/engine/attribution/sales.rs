@@ -95,7 +95,7 @@ impl Record {
 impl Sales {
     pub(in crate::engine) fn new() -> Self {
         Self {
-            records: Arena::new(1),
+            records: Arena::new(),
             shares: Pool::new(),
             index: Index::new(),
             oldest: NOTHING,
@@ -229,7 +229,7 @@ impl Sales {
             self.shares.push(&mut shares, *share);
         }
         let at = self.records.allocate();
-        *self.records.record_mut(at, 0) = Record {
+        *self.records.get_mut(at) = Record {
             actor,
             id,
             time_ms: sale.time_ms,
@@ -253,7 +253,7 @@ impl Sales {
         if record.newer == NOTHING {
             self.newest = record.older;
         } else {
-            self.records.record_mut(record.newer, 0).older = record.older;
+            self.records.get_mut(record.newer).older = record.older;
         }
         self.shares.resize(&mut record.shares, 0);
         self.records.free(at);
@@ -265,7 +265,7 @@ impl Sales {
         if older == NOTHING {
             self.oldest = newer;
         } else {
-            self.records.record_mut(older, 0).newer = newer;
+            self.records.get_mut(older).newer = newer;
         }
     }
 
@@ -298,14 +298,14 @@ impl Sales {
     }
 
     fn record(&self, at: u32) -> &Record {
-        self.records.record(at, 0)
+        self.records.get(at)
     }
 }
 
 /// What the places of sales are hashed by.
 fn hash_in(records: &Arena<Record>) -> impl Fn(u32) -> u64 {
     |at| {
-        let record = records.record(at, 0);
+        let record = records.get(at);
         hash(record.actor, record.id)
     }
 }
