@@ -41,8 +41,9 @@ impl Blocks {
 
     /// Asks for the keys of a block.
     pub(super) fn prefetch_keys(&self, block: Block) {
-        if let Some(key) = self.keys(block).first() {
-            prefetch(key);
+        if let [first, .., last] | [first @ last] = self.keys(block) {
+            prefetch(first);
+            prefetch(last);
         }
     }
 

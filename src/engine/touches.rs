@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use super::columns::{Broken, moment, narrow, since};
 use super::picture::Frame;
 use super::pool::{Block, Pool};
-use super::prefetch::{prefetch, prefetch_list};
+use super::prefetch::{prefetch_list, prefetch_whole};
 use crate::model::Params;
 
 /// Touches of one actor at most; the oldest go.
@@ -160,7 +160,7 @@ impl Touches {
     pub(super) fn prefetch(&self, of: Touched) {
         let list = self.pool.list(of.list);
         match list.get(usize::from(of.used)) {
-            Some(place) => prefetch(place),
+            Some(place) => prefetch_whole(place),
             None => prefetch_list(list),
         }
     }
