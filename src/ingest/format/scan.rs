@@ -33,12 +33,19 @@ enum Name {
     Unread,
 }
 
-enum Token<'a> {
-    Text(&'a str),
-    Integer(&'a str, i64),
-    Null,
-    Boolean,
-}
+/// The first four bytes of the names that are told by them.
+const ID: u32 = u32::from_le_bytes(*b"id\":");
+const KIND: u32 = u32::from_le_bytes(*b"kind");
+const TIME: u32 = u32::from_le_bytes(*b"time");
+const ACTOR: u32 = u32::from_le_bytes(*b"acto");
+const TARGET: u32 = u32::from_le_bytes(*b"targ");
+const CODE: u32 = u32::from_le_bytes(*b"code");
+const VALUE: u32 = u32::from_le_bytes(*b"valu");
+const CURRENCY: u32 = u32::from_le_bytes(*b"curr");
+const REFERS: u32 = u32::from_le_bytes(*b"refe");
+const CAMPAIGN: u32 = u32::from_le_bytes(*b"camp");
+const SEGMENTS: u32 = u32::from_le_bytes(*b"segm");
+const POST: u32 = u32::from_le_bytes(*b"post");
 
 /// Reads the fields of the object that `text` is into `fields`, in place because they are large;
 /// its segments wait in `batch`, also after a failure.
@@ -48,140 +55,159 @@ pub(super) fn read<'a>(
     batch: &mut Batch<'a>,
 ) -> Result<(), Unfamiliar> {
     let mut cursor = Cursor { text, at: 0 };
-    cursor.skip_space();
     cursor.expect(b'{')?;
     loop {
-        cursor.skip_space();
         cursor.expect(b'"')?;
-        let name = cursor.name_rest()?;
+        match cursor.name_rest()? {
+            Name::Id => fields.id = cursor.text_or_digits()?,
+            Name::Kind => fields.kind = cursor.text()?,
+            Name::Time => fields.time = cursor.time()?,
+            Name::Actor => fields.actor = cursor.text()?,
+            Name::Target => fields.target = cursor.text()?,
+            Name::Code => fields.code = cursor.text()?,
+            Name::Value => fields.value = cursor.amount()?,
+            Name::Currency => fields.currency = cursor.text()?,
+            Name::Refers => fields.refers = cursor.text_or_digits()?,
+            Name::Campaign => fields.campaign = cursor.anything()?.map(Cow::Borrowed),
+            Name::Segments => cursor.segments(fields, batch)?,
+            Name::Unread => drop(cursor.anything()?),
+        }
+        if cursor.takes(b',') {
+            continue;
+        }
+        cursor.expect(b'}')?;
         cursor.skip_space();
-        cursor.expect(b':')?;
-        cursor.skip_space();
-        if let Name::Segments = name {
-            cursor.segments(fields, batch)?;
-        } else {
-            let token = cursor.token()?;
-            match name {
-                Name::Id => fields.id = token.digits_or_text()?,
-                Name::Kind => fields.kind = token.text()?,
-                Name::Time => fields.time = token.time()?,
-                Name::Actor => fields.actor = token.text()?,
-                Name::Target => fields.target = token.text()?,
-                Name::Code => fields.code = token.text()?,
-                Name::Value => fields.value = token.amount()?,
-                Name::Currency => fields.currency = token.text()?,
-                Name::Refers => fields.refers = token.digits_or_text()?,
-                Name::Campaign => fields.campaign = token.text_if_any(),
-                Name::Segments | Name::Unread => {}
-            }
-        }
-        cursor.skip_space();
-        match cursor.next() {
-            Some(b',') => {}
-            Some(b'}') => break,
-            _ => return Err(Unfamiliar),
-        }
-    }
-    cursor.skip_space();
-    if cursor.at == text.len() { Ok(()) } else { Err(Unfamiliar) }
-}
-
-impl<'a> Token<'a> {
-    fn text(self) -> Result<Option<Cow<'a, str>>, Unfamiliar> {
-        match self {
-            Self::Text(text) => Ok(Some(Cow::Borrowed(text))),
-            Self::Null => Ok(None),
-            _ => Err(Unfamiliar),
-        }
-    }
-
-    fn text_if_any(self) -> Option<Cow<'a, str>> {
-        match self {
-            Self::Text(text) => Some(Cow::Borrowed(text)),
-            _ => None,
-        }
-    }
-
-    fn digits_or_text(self) -> Result<Option<Cow<'a, str>>, Unfamiliar> {
-        match self {
-            Self::Integer(digits, _) => Ok(Some(Cow::Borrowed(digits))),
-            other => other.text(),
-        }
-    }
-
-    fn time(self) -> Result<Option<Time<'a>>, Unfamiliar> {
-        match self {
-            Self::Integer(_, number) => Ok(Some(Time::Integer(number))),
-            other => Ok(other.text()?.map(Time::Text)),
-        }
-    }
-
-    fn amount(self) -> Result<Option<f64>, Unfamiliar> {
-        match self {
-            Self::Integer(_, number) => Ok(Some(number as f64)),
-            Self::Null => Ok(None),
-            _ => Err(Unfamiliar),
-        }
+        return if cursor.at == text.len() { Ok(()) } else { Err(Unfamiliar) };
     }
 }
 
 impl<'a> Cursor<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn next(&mut self) -> Option<u8> {
-        let byte = self.peek();
-        self.at += 1;
-        byte
-    }
-
-    fn expect(&mut self, byte: u8) -> Result<(), Unfamiliar> {
-        if self.next() == Some(byte) { Ok(()) } else { Err(Unfamiliar) }
+    /// The next byte; 0, which no JSON has, at the end.
+    fn peek(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or_default()
     }
 
     fn skip_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+        while let b' ' | b'\n' | b'\r' | b'\t' = self.peek() {
             self.at += 1;
         }
     }
 
-    fn token(&mut self) -> Result<Token<'a>, Unfamiliar> {
-        match self.peek() {
-            Some(b'"') => {
-                self.at += 1;
-                self.string_rest().map(Token::Text)
+    /// Takes `byte` if it comes next, after any space.
+    fn takes(&mut self, byte: u8) -> bool {
+        if self.peek() != byte {
+            self.skip_space();
+            if self.peek() != byte {
+                return false;
             }
-            Some(b'0'..=b'9') => self.integer(),
-            Some(b'n') => self.word("null", Token::Null),
-            Some(b't') => self.word("true", Token::Boolean),
-            Some(b'f') => self.word("false", Token::Boolean),
-            _ => Err(Unfamiliar),
         }
+        self.at += 1;
+        true
     }
 
-    /// The name of a field, whose opening quote was just read.
+    fn expect(&mut self, byte: u8) -> Result<(), Unfamiliar> {
+        if self.takes(byte) { Ok(()) } else { Err(Unfamiliar) }
+    }
+
+    /// Whether a digit comes next, after any space.
+    fn is_at_digit(&mut self) -> bool {
+        self.skip_space();
+        self.peek().is_ascii_digit()
+    }
+
+    /// A string or null.
+    #[inline]
+    fn text(&mut self) -> Result<Option<Cow<'a, str>>, Unfamiliar> {
+        if !self.takes(b'"') {
+            return self.word("null").map(|()| None);
+        }
+        Ok(Some(Cow::Borrowed(self.string_rest()?)))
+    }
+
+    /// A string, an integer as it is spelled, or null.
+    fn text_or_digits(&mut self) -> Result<Option<Cow<'a, str>>, Unfamiliar> {
+        if self.is_at_digit() {
+            let (digits, _) = self.integer()?;
+            return Ok(Some(Cow::Borrowed(digits)));
+        }
+        self.text()
+    }
+
+    fn time(&mut self) -> Result<Option<Time<'a>>, Unfamiliar> {
+        if self.is_at_digit() {
+            let (_, number) = self.integer()?;
+            return Ok(Some(Time::Integer(number)));
+        }
+        Ok(self.text()?.map(Time::Text))
+    }
+
+    fn amount(&mut self) -> Result<Option<f64>, Unfamiliar> {
+        if self.is_at_digit() {
+            let (_, number) = self.integer()?;
+            return Ok(Some(number as f64));
+        }
+        self.word("null").map(|()| None)
+    }
+
+    /// A string, or nothing of what is none.
+    fn anything(&mut self) -> Result<Option<&'a str>, Unfamiliar> {
+        if self.takes(b'"') {
+            return self.string_rest().map(Some);
+        }
+        match self.peek() {
+            b'0'..=b'9' => drop(self.integer()?),
+            b't' => self.word("true")?,
+            b'f' => self.word("false")?,
+            _ => self.word("null")?,
+        }
+        Ok(None)
+    }
+
+    /// The name of a field, whose opening quote was just read, and the colon after it.
     ///
-    /// Known names are told by comparison and not by the search for their end: the processor
-    /// foresees which comes next and how long it is, and need not wait for the search.
+    /// Known names are told by their first four bytes and not by the search for their end: the
+    /// processor foresees which comes next and how long it is, and need not wait for the search.
+    #[inline]
     fn name_rest(&mut self) -> Result<Name, Unfamiliar> {
-        let rest = self.text.as_bytes().get(self.at..).ok_or(Unfamiliar)?;
-        let (name, length) = match rest {
-            [b'i', b'd', b'"', ..] => (Name::Id, 3),
-            [b'k', b'i', b'n', b'd', b'"', ..] => (Name::Kind, 5),
-            [b't', b'i', b'm', b'e', b'"', ..] => (Name::Time, 5),
-            [b'a', b'c', b't', b'o', b'r', b'"', ..] => (Name::Actor, 6),
-            [b't', b'a', b'r', b'g', b'e', b't', b'"', ..] => (Name::Target, 7),
-            [b's', b'e', b'g', b'm', b'e', b'n', b't', b's', b'"', ..] => (Name::Segments, 9),
-            [b'c', b'a', b'm', b'p', b'a', b'i', b'g', b'n', b'"', ..] => (Name::Campaign, 9),
-            [b'p', b'o', b's', b't', b'"', ..] => (Name::Unread, 5),
-            [b'c', b'o', b'd', b'e', b'"', ..] => (Name::Code, 5),
-            [b'v', b'a', b'l', b'u', b'e', b'"', ..] => (Name::Value, 6),
-            [b'c', b'u', b'r', b'r', b'e', b'n', b'c', b'y', b'"', ..] => (Name::Currency, 9),
-            [b'r', b'e', b'f', b'e', b'r', b's', b'"', ..] => (Name::Refers, 7),
-            _ => return self.string_rest().map(|_| Name::Unread),
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let Some(first) = rest.first_chunk() else { return Err(Unfamiliar) };
+        let (name, length) = match u32::from_le_bytes(*first) {
+            ID => (Name::Id, 4),
+            KIND if rest.starts_with(b"kind\":") => (Name::Kind, 6),
+            TIME if rest.starts_with(b"time\":") => (Name::Time, 6),
+            ACTOR if rest.starts_with(b"actor\":") => (Name::Actor, 7),
+            TARGET if rest.starts_with(b"target\":") => (Name::Target, 8),
+            CODE if rest.starts_with(b"code\":") => (Name::Code, 6),
+            VALUE if rest.starts_with(b"value\":") => (Name::Value, 7),
+            CURRENCY if rest.starts_with(b"currency\":") => (Name::Currency, 10),
+            REFERS if rest.starts_with(b"refers\":") => (Name::Refers, 8),
+            CAMPAIGN if rest.starts_with(b"campaign\":") => (Name::Campaign, 10),
+            SEGMENTS if rest.starts_with(b"segments\":") => (Name::Segments, 10),
+            POST if rest.starts_with(b"post\":") => (Name::Unread, 6),
+            _ => return self.unusual_name_rest(),
         };
         self.at += length;
+        Ok(name)
+    }
+
+    /// The same of a name that is not known, or has space before its colon.
+    #[cold]
+    fn unusual_name_rest(&mut self) -> Result<Name, Unfamiliar> {
+        let name = match self.string_rest()? {
+            "id" => Name::Id,
+            "kind" => Name::Kind,
+            "time" => Name::Time,
+            "actor" => Name::Actor,
+            "target" => Name::Target,
+            "code" => Name::Code,
+            "value" => Name::Value,
+            "currency" => Name::Currency,
+            "refers" => Name::Refers,
+            "campaign" => Name::Campaign,
+            "segments" => Name::Segments,
+            _ => Name::Unread,
+        };
+        self.expect(b':')?;
         Ok(name)
     }
 
@@ -189,17 +215,17 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn string_rest(&mut self) -> Result<&'a str, Unfamiliar> {
         let rest = self.text.get(self.at..).ok_or(Unfamiliar)?;
-        let length = plain_prefix(rest.as_bytes());
-        self.at += length;
-        self.expect(b'"')?;
+        let length = plain_length(rest.as_bytes()).ok_or(Unfamiliar)?;
+        self.at += length + 1;
         rest.get(..length).ok_or(Unfamiliar)
     }
 
-    /// Digits that fit an i64. What follows them (a dot, an exponent) is the caller's to refuse.
-    fn integer(&mut self) -> Result<Token<'a>, Unfamiliar> {
+    /// Digits that fit an i64, and their number. What follows them (a dot, an exponent) is the
+    /// caller's to refuse.
+    fn integer(&mut self) -> Result<(&'a str, i64), Unfamiliar> {
         let from = self.at;
         let mut number = 0_i64;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
+        while let digit @ b'0'..=b'9' = self.peek() {
             number = number.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
             self.at += 1;
         }
@@ -208,16 +234,17 @@ impl<'a> Cursor<'a> {
         if digits.len() > 18 || has_leading_zero {
             return Err(Unfamiliar);
         }
-        Ok(Token::Integer(digits, number))
+        Ok((digits, number))
     }
 
-    fn word(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, Unfamiliar> {
+    #[cold]
+    fn word(&mut self, word: &str) -> Result<(), Unfamiliar> {
         let rest = self.text.get(self.at..).ok_or(Unfamiliar)?;
         if !rest.starts_with(word) {
             return Err(Unfamiliar);
         }
         self.at += word.len();
-        Ok(token)
+        Ok(())
     }
 
     fn segments(
@@ -228,24 +255,22 @@ impl<'a> Cursor<'a> {
         fields.clear_segments(batch);
         self.expect(b'[')?;
         for _ in 0..SEGMENTS_MAX {
-            self.skip_space();
             self.expect(b'"')?;
             let name = self.string_rest()?;
             fields.push_segment(Cow::Borrowed(name), batch);
-            self.skip_space();
-            match self.next() {
-                Some(b',') => {}
-                Some(b']') => return Ok(()),
-                _ => return Err(Unfamiliar),
+            if !self.takes(b',') {
+                return self.expect(b']');
             }
         }
         Err(Unfamiliar)
     }
 }
 
-/// How many leading bytes are neither a quote, nor a backslash, nor a control character: eight at
-/// a time, by the subtraction that borrows into the high bit of the first byte that matches.
-fn plain_prefix(bytes: &[u8]) -> usize {
+/// How many bytes there are up to a quote, if none of them is a backslash or a control character:
+/// eight at a time, by the subtraction that borrows into the high bit of the first byte that
+/// matches.
+#[inline]
+fn plain_length(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
     let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word;
@@ -258,10 +283,11 @@ fn plain_prefix(bytes: &[u8]) -> usize {
         let backslash = zero_byte(word ^ (ONES * u64::from(b'\\')));
         let special = (control | quote | backslash) & HIGH;
         if special != 0 {
-            return length + special.trailing_zeros() as usize / 8;
+            let first = special.trailing_zeros();
+            return (quote >> first & 1 == 1).then_some(length + first as usize / 8);
         }
         length += 8;
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
-    length + tail.iter().position(is_special).unwrap_or(tail.len())
+    let special = tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20))?;
+    (tail.get(special) == Some(&b'"')).then_some(length + special)
 }
