@@ -13,6 +13,9 @@ const TABLES: usize = 64;
 /// Places of a table when it is new.
 const SMALLEST: usize = 16;
 
+/// Places of a cache line.
+const LINE: usize = 4;
+
 /// Places of a chunk, unless its table has fewer.
 const CHUNK: usize = 1 << CHUNK_BITS;
 const CHUNK_BITS: u32 = 10;
@@ -29,7 +32,8 @@ pub(super) struct Ids {
     evicted: u64,
 }
 
-/// Linear probing over a power of two of places, at most three quarters of them used.
+/// Linear probing, a line after the other, over a power of two of places, at most three quarters
+/// of them used.
 struct Table {
     chunks: Chunks<Place>,
     len: usize,
@@ -41,6 +45,13 @@ struct Place {
     /// 0 is an empty place.
     id: u64,
     time_ms: i64,
+}
+
+/// An id, and the place where it is remembered or would be.
+pub(super) struct Found {
+    id: u64,
+    table: usize,
+    at: usize,
 }
 
 impl Ids {
@@ -55,19 +66,23 @@ impl Ids {
         }
     }
 
-    /// Whether `id` was seen within the window before `newest_ms`, the largest time including
-    /// that of the event at hand.
-    pub(super) fn repeats(&self, id: u64, newest_ms: i64) -> bool {
-        let (table, id) = (&self.tables[table_of(id)], nonzero(id));
-        let place = table.place(table.seek(id));
-        place.id == id && place.time_ms >= newest_ms.saturating_sub(self.window_ms)
+    /// Looks an id up; what is found holds until the next one is remembered.
+    pub(super) fn look_up(&self, id: u64) -> Found {
+        let (table, id) = (table_of(id), nonzero(id));
+        Found { id, table, at: self.tables[table].seek(id) }
     }
 
-    /// Remembers that `id` was seen at `time_ms`.
-    pub(super) fn remember(&mut self, id: u64, time_ms: i64, newest_ms: i64) {
-        let table = &mut self.tables[table_of(id)];
-        let id = nonzero(id);
-        let at = table.seek(id);
+    /// Whether an id was seen within the window before `newest_ms`, the largest time including
+    /// that of the event at hand.
+    pub(super) fn repeats(&self, found: &Found, newest_ms: i64) -> bool {
+        let place = self.tables[found.table].place(found.at);
+        place.id == found.id && place.time_ms >= newest_ms.saturating_sub(self.window_ms)
+    }
+
+    /// Remembers that an id was seen at `time_ms`.
+    pub(super) fn remember(&mut self, found: &Found, time_ms: i64, newest_ms: i64) {
+        let &Found { id, table, at } = found;
+        let table = &mut self.tables[table];
         if table.place(at).id == id {
             table.place_mut(at).time_ms = time_ms;
             return;
@@ -161,7 +176,7 @@ impl Ids {
         self.places * size_of::<Place>()
     }
 
-    /// Asks for the place where a search for `id` starts.
+    /// Asks for the places where a search for `id` starts.
     pub(super) fn prefetch(&self, id: u64) {
         let table = &self.tables[table_of(id)];
         prefetch(table.place(table.home(nonzero(id))));
@@ -186,6 +201,12 @@ impl Table {
         } else {
             Err(Broken::Content("table of ids"))
         }
+    }
+
+    #[inline]
+    fn line(&self, at: usize) -> &[Place] {
+        let from = at & (CHUNK - 1);
+        &self.chunks.get(at >> CHUNK_BITS)[from..from + LINE]
     }
 
     #[inline]
@@ -233,17 +254,25 @@ impl Table {
         self.used += 1;
     }
 
-    /// The place of `id`, or the empty one where it would go.
+    /// The place of `id`, or the empty one where it would go. The places of a line are compared
+    /// without a branch, because which of them it is cannot be foreseen.
     fn seek(&self, id: u64) -> usize {
-        let mut at = self.home(id);
-        while self.place(at).id != 0 && self.place(at).id != id {
-            at = (at + 1) & (self.len - 1);
+        let mut line = self.home(id);
+        loop {
+            let places = (0..).zip(self.line(line));
+            let ends = places.fold(0_u32, |ends, (at, place)| {
+                ends | u32::from(place.id == id || place.id == 0) << at
+            });
+            if ends != 0 {
+                return line + ends.trailing_zeros() as usize;
+            }
+            line = (line + LINE) & (self.len - 1);
         }
-        at
     }
 
+    /// Where the line of places begins in which a search for `id` starts.
     fn home(&self, id: u64) -> usize {
-        truncated(id) & (self.len - 1)
+        truncated(id) & (self.len - 1) & !(LINE - 1)
     }
 }
 
@@ -284,9 +313,10 @@ mod tests {
             );
             newest_ms = newest_ms.max(time_ms);
             let expected = seen.get(&id).is_some_and(|seen_ms| *seen_ms >= newest_ms - 1_000);
-            assert_eq!(ids.repeats(id, newest_ms), expected, "event {n}");
+            let found = ids.look_up(id);
+            assert_eq!(ids.repeats(&found, newest_ms), expected, "event {n}");
             if !expected {
-                ids.remember(id, time_ms, newest_ms);
+                ids.remember(&found, time_ms, newest_ms);
                 seen.insert(id, time_ms);
             }
         }
@@ -298,11 +328,12 @@ mod tests {
     fn the_limit_takes_ids_and_counts_them() {
         let mut ids = Ids::new(i64::MAX, 640);
         for n in 0..10_000_u64 {
-            ids.remember(xxh3_64(&n.to_le_bytes()), n.cast_signed(), n.cast_signed());
+            let found = ids.look_up(xxh3_64(&n.to_le_bytes()));
+            ids.remember(&found, n.cast_signed(), n.cast_signed());
         }
         assert!((320..=640).contains(&ids.len()), "{}", ids.len());
         assert_eq!(ids.len() as u64 + ids.evicted(), 10_000);
-        let newest = xxh3_64(&9_999_u64.to_le_bytes());
-        assert!(ids.repeats(newest, 9_999), "the newest must stay");
+        let newest = ids.look_up(xxh3_64(&9_999_u64.to_le_bytes()));
+        assert!(ids.repeats(&newest, 9_999), "the newest must stay");
     }
 }

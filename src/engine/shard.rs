@@ -5,7 +5,7 @@ use super::attribution::{Ledger, Sales, Terms, Waiting};
 use super::blocks::Blocks;
 use super::decay::Decay;
 use super::histories::Closing;
-use super::ids::Ids;
+use super::ids::{Found, Ids};
 use super::index::Index;
 use super::locate::{Located, WINDOW};
 use super::rules::{Feeds, Rules};
@@ -190,16 +190,16 @@ impl Shard {
         interaction: &Interaction<'_>,
         at: Located,
     ) -> Result<Outcome, Reason> {
-        let bucket = u32::try_from(interaction.time_ms / self.rules.bucket_ms);
-        let bucket = bucket.unwrap_or(u32::MAX);
-        self.check(interaction, bucket)?;
+        let bucket = self.bucket_of(interaction.time_ms);
+        let id = interaction.id.map(|id| self.ids.look_up(id));
+        self.check(interaction, bucket, id.as_ref())?;
         if self.is_full() {
             self.make_room(interaction, at)?;
         }
         let known = self.actors.find(interaction.actor, at.actor);
         let set = self.set_of(batch, interaction, (known, bucket), at.own_set)?;
         let late = self.newest_ms.is_some_and(|newest| interaction.time_ms < newest);
-        self.advance(interaction, bucket);
+        self.advance(interaction, bucket, id.as_ref());
         if matches!(self.rules.feeds(interaction.kind), Feeds::Erase) {
             self.erase(interaction.actor, known);
         } else {
@@ -213,8 +213,23 @@ impl Shard {
         Ok(if late { Outcome::ScoredLate } else { Outcome::Scored })
     }
 
+    /// The bucket of an event time; that of most events is the newest, without a division.
+    fn bucket_of(&self, time_ms: i64) -> u32 {
+        let bucket_ms = self.rules.bucket_ms;
+        let since_ms = time_ms - i64::from(self.newest_bucket) * bucket_ms;
+        if (0..bucket_ms).contains(&since_ms) {
+            return self.newest_bucket;
+        }
+        u32::try_from(time_ms / bucket_ms).unwrap_or(u32::MAX)
+    }
+
     /// The checks of a well-formed interaction, in the order in which reasons take precedence.
-    fn check(&self, interaction: &Interaction<'_>, bucket: u32) -> Result<(), Reason> {
+    fn check(
+        &self,
+        interaction: &Interaction<'_>,
+        bucket: u32,
+        id: Option<&Found>,
+    ) -> Result<(), Reason> {
         let kind = interaction.kind;
         let target = interaction.target.as_ref();
         if kind.is_about_another() && target.is_some_and(|t| t.key == interaction.actor) {
@@ -231,7 +246,7 @@ impl Shard {
             return Err(Reason::TooNew);
         }
         let newest_ms = self.newest_ms.map_or(interaction.time_ms, |n| n.max(interaction.time_ms));
-        if interaction.id.is_some_and(|id| self.ids.repeats(id, newest_ms)) {
+        if id.is_some_and(|id| self.ids.repeats(id, newest_ms)) {
             return Err(Reason::Duplicate);
         }
         Ok(())
@@ -260,7 +275,7 @@ impl Shard {
     }
 
     /// Moves time on and remembers the event's id.
-    fn advance(&mut self, interaction: &Interaction<'_>, bucket: u32) {
+    fn advance(&mut self, interaction: &Interaction<'_>, bucket: u32, id: Option<&Found>) {
         let newest_ms = self.newest_ms.map_or(interaction.time_ms, |n| n.max(interaction.time_ms));
         if self.newest_ms.is_none() || bucket > self.newest_bucket {
             self.newest_bucket = bucket;
@@ -272,7 +287,7 @@ impl Shard {
         self.newest_ms = Some(newest_ms);
         self.accepted += 1;
         self.follow(newest_ms);
-        if let Some(id) = interaction.id {
+        if let Some(id) = id {
             self.ids.remember(id, interaction.time_ms, newest_ms);
         }
     }
