@@ -180,6 +180,7 @@ impl Actors {
     }
 
     /// Where the record of `key` is; `hint` may be it.
+    #[inline]
     pub(super) fn find(&self, key: AccountKey, hint: Option<u32>) -> Option<u32> {
         if hint.is_some_and(|at| self.holds(at, key)) {
             return hint;
@@ -188,6 +189,7 @@ impl Actors {
     }
 
     /// Whether the record that was found at `at` is still that of `key`.
+    #[inline]
     pub(super) fn holds(&self, at: u32, key: AccountKey) -> bool {
         self.records.get(at).key == key
     }
@@ -217,10 +219,12 @@ impl Actors {
         self.records.free(at);
     }
 
+    #[inline]
     pub(super) fn get(&self, at: u32) -> &Actor {
         self.records.get(at)
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, at: u32) -> &mut Actor {
         self.records.get_mut(at)
     }
@@ -231,12 +235,19 @@ impl Actors {
     }
 
     /// The membership of an actor in a segment; a new one starts at `bucket`.
+    #[inline]
     pub(super) fn member_mut(&mut self, at: u32, segment: SegmentId, bucket: u32) -> &mut Member {
-        let first = self.first.get(at);
-        let (of, head) = (first.segment, first.next);
-        if of == segment {
+        if self.first.get(at).segment == segment {
             return self.first.get_mut(at);
         }
+        self.further_member_mut(at, segment, bucket)
+    }
+
+    /// One that is not the first, or is new.
+    #[inline(never)]
+    fn further_member_mut(&mut self, at: u32, segment: SegmentId, bucket: u32) -> &mut Member {
+        let first = self.first.get(at);
+        let (of, head) = (first.segment, first.next);
         let fresh = Member::new(segment, bucket);
         if of == SegmentId::NONE {
             let first = self.first.get_mut(at);
@@ -341,12 +352,15 @@ impl Actors {
         self.index.prefetch(key.0);
     }
 
-    /// Asks for the record and the first membership that are most probably those of `key`, and
-    /// gives where they are.
+    /// Asks for the record that is most probably that of `key`, and gives where it is.
     pub(super) fn prefetch(&self, key: AccountKey) -> Option<u32> {
         let at = self.index.candidate(key.0)?;
         prefetch(self.get(at));
-        prefetch(self.first.get(at));
         Some(at)
+    }
+
+    /// Asks for the first membership of an actor.
+    pub(super) fn prefetch_member(&self, at: u32) {
+        prefetch(self.first.get(at));
     }
 }

@@ -23,12 +23,14 @@ impl Blocks {
         Self { keys: Pool::new(), entries: Pool::new(), len: 0 }
     }
 
-    /// Where in the block the entry of `key` lies; `hint` may be it.
+    /// Whether the entry of `key` is the one `at` a place of the block.
     #[inline]
-    pub(super) fn find(&self, block: Block, key: Key, hint: Option<u16>) -> Option<u16> {
-        if hint.is_some_and(|at| at < block.len() && *self.keys.record(block, at) == key) {
-            return hint;
-        }
+    pub(super) fn is_at(&self, block: Block, at: u16, key: Key) -> bool {
+        at < block.len() && *self.keys.record(block, at) == key
+    }
+
+    /// Where in the block the entry of `key` lies.
+    pub(super) fn find(&self, block: Block, key: Key) -> Option<u16> {
         let (chunks, rest) = self.keys(block).as_chunks::<KEYS_AT_ONCE>();
         for (from, chunk) in (0..).step_by(KEYS_AT_ONCE).zip(chunks) {
             if let Some(at) = place_among(chunk, key) {
@@ -61,7 +63,7 @@ impl Blocks {
     /// Asks for the entry of `key`, and gives where in the block it lies; for what adding it will
     /// touch, if it is not there.
     pub(super) fn prefetch(&self, block: Block, key: Key) -> Option<u16> {
-        let at = self.find(block, key, None);
+        let at = self.find(block, key);
         match at {
             Some(at) => prefetch_whole(self.entry(block, at)),
             None => self.entries.prefetch_push(block),

@@ -102,7 +102,7 @@ impl Shard {
     /// Counts the credit that an account has of an actor as shared: it now acts on others, too.
     fn share_credit(&mut self, act: Act, slot: u32) {
         let block = self.actors.get(act.actor).entries;
-        if let Some(at) = self.blocks.find(block, Key::acted(slot), None)
+        if let Some(at) = self.blocks.find(block, Key::acted(slot))
             && let Entry::Acted(acted) = self.blocks.entry(block, at)
             // What is older may be swept, and must not show.
             && acted.bucket() + self.decay.retention() >= act.bucket
@@ -164,10 +164,19 @@ impl Shard {
     }
 
     /// Where the actor's entry of `key` lies, and whether it is new: then it starts as `new`.
+    #[inline]
     fn entry(&mut self, act: Act, key: Key, new: Entry) -> (Block, u16, bool) {
-        let actor = act.actor;
+        let block = self.actors.get(act.actor).entries;
+        match act.entry.filter(|at| self.blocks.is_at(block, *at, key)) {
+            Some(at) => (block, at, false),
+            None => self.entry_unguessed(act.actor, key, new),
+        }
+    }
+
+    #[inline(never)]
+    fn entry_unguessed(&mut self, actor: u32, key: Key, new: Entry) -> (Block, u16, bool) {
         let block = self.actors.get(actor).entries;
-        if let Some(at) = self.blocks.find(block, key, act.entry) {
+        if let Some(at) = self.blocks.find(block, key) {
             return (block, at, false);
         }
         if block.len() == MAX_ENTRIES {

@@ -48,6 +48,11 @@ impl Shard {
         }
         for (interaction, at) in window.iter().zip(&mut located) {
             at.actor = self.actors.prefetch(interaction.actor);
+            if let Some(actor) =
+                at.actor.filter(|_| self.rules.feeds(interaction.kind).is_of_member())
+            {
+                self.actors.prefetch_member(actor);
+            }
             let target = interaction.target.as_ref();
             at.influencer = target.and_then(|target| self.slots.prefetch_influencer(target.key));
         }
@@ -66,7 +71,7 @@ impl Shard {
     /// Asks for the slots and for the entries of a window whose actors and influencers are found.
     fn prefetch_entries(&self, located: &mut [Located; WINDOW], wanted: &[Wanted; WINDOW]) {
         for (at, wanted) in located.iter_mut().zip(wanted) {
-            at.slot = wanted.and_then(|(hash, _)| self.slots.prefetch(hash));
+            at.slot = wanted.and_then(|(hash, acts)| self.slots.prefetch(hash, acts));
         }
         for (at, wanted) in located.iter_mut().zip(wanted) {
             if let (Some(actor), Some(slot), Some((_, acts))) = (at.actor, at.slot, wanted) {
@@ -94,13 +99,16 @@ impl Shard {
     fn wanted(&self, batch: &Batch<'_>, interaction: &Interaction<'_>, at: &mut Located) -> Wanted {
         let actor = at.actor.map(|actor| self.actors.get(actor));
         let current = actor.map_or(SetId::UNASSIGNED, |actor| actor.segments);
-        if let Some(actor) = actor {
-            self.blocks.prefetch_keys(actor.entries);
-            self.touches.prefetch(actor.touched);
-        }
         let names = batch.segments(interaction);
         at.own_set = self.segments.known(names, current);
-        let acts = match self.rules.feeds(interaction.kind) {
+        let feeds = self.rules.feeds(interaction.kind);
+        if let Some(actor) = actor {
+            self.blocks.prefetch_keys(actor.entries);
+            if matches!(feeds, Feeds::Influence { .. }) {
+                self.touches.prefetch(actor.touched);
+            }
+        }
+        let acts = match feeds {
             Feeds::Influence { .. } => true,
             Feeds::Popularity(_) => false,
             _ => return None,

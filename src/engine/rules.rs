@@ -33,6 +33,13 @@ pub(super) struct Rules {
     feeds: [Feeds; Kind::ALL.len()],
 }
 
+impl Feeds {
+    /// Whether the actor's membership in its segments changes.
+    pub(super) const fn is_of_member(self) -> bool {
+        matches!(self, Self::Influence { .. } | Self::Conversion)
+    }
+}
+
 impl Rules {
     pub(super) fn new(params: &Params) -> Self {
         Self {

@@ -136,8 +136,17 @@ impl Slots {
     }
 
     /// The number of an influencer, new or not; `hint` may be it.
+    #[inline]
     pub(super) fn intern(&mut self, account: &Account<'_>, hint: Option<u32>) -> u32 {
-        if let Some(known) = self.influencer(account.key, hint) {
+        match hint.filter(|at| self.key_of(*at) == Some(account.key)) {
+            Some(known) => known,
+            None => self.intern_unguessed(account),
+        }
+    }
+
+    #[inline(never)]
+    fn intern_unguessed(&mut self, account: &Account<'_>) -> u32 {
+        if let Some(known) = self.influencer(account.key, None) {
             return known;
         }
         let name: Arc<str> = Arc::from(&*account.name);
@@ -155,9 +164,17 @@ impl Slots {
     }
 
     /// The slot of an influencer in a segment, new or not; `hint` may be it.
+    #[inline]
     pub(super) fn open(&mut self, segment: SegmentId, influencer: u32, hint: Option<u32>) -> u32 {
-        let hint = hint.filter(|slot| self.is_of(*slot, segment, influencer));
-        if let Some(slot) = hint.or_else(|| self.find(segment, influencer)) {
+        match hint.filter(|slot| self.is_of(*slot, segment, influencer)) {
+            Some(slot) => slot,
+            None => self.open_unguessed(segment, influencer),
+        }
+    }
+
+    #[inline(never)]
+    fn open_unguessed(&mut self, segment: SegmentId, influencer: u32) -> u32 {
+        if let Some(slot) = self.find(segment, influencer) {
             return slot;
         }
         let slot = self.records.allocate();
@@ -387,12 +404,14 @@ impl Slots {
         hash
     }
 
-    /// Asks for the slot, most probably the one, of a hash.
-    pub(super) fn prefetch(&self, hash: u64) -> Option<u32> {
+    /// Asks for the slot, most probably the one, of a hash, and perhaps for its fans.
+    pub(super) fn prefetch(&self, hash: u64, fans: bool) -> Option<u32> {
         let slot = self.by_pair.candidate(hash)?;
         let record = self.get(slot);
         prefetch(record);
-        prefetch(&record.sums.fans.latest);
+        if fans {
+            prefetch(&record.sums.fans.latest);
+        }
         Some(slot)
     }
 

@@ -83,9 +83,8 @@ impl Sums {
     /// Forgets credits that are under `least`.
     pub fn drop_residues(&mut self, least: f64) {
         for credit in [&mut self.amplify, &mut self.relate, &mut self.popularity] {
-            if *credit < least {
-                *credit = 0.0;
-            }
+            // Without a branch, because which sums are 0 cannot be foreseen.
+            *credit = if *credit < least { 0.0 } else { *credit };
         }
     }
 }
