@@ -359,6 +359,12 @@ impl Actors {
         Some(at)
     }
 
+    /// Asks for an actor's record and its first membership.
+    pub(super) fn prefetch_record(&self, at: u32) {
+        prefetch(self.get(at));
+        self.prefetch_member(at);
+    }
+
     /// Asks for the first membership of an actor.
     pub(super) fn prefetch_member(&self, at: u32) {
         prefetch(self.first.get(at));

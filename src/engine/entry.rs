@@ -94,6 +94,10 @@ impl Key {
         Self(influencer << Self::KIND_BITS | 3)
     }
 
+    pub(super) const fn is_acted(self) -> bool {
+        self.0 & 3 == 1
+    }
+
     /// The slot or influencer.
     pub(super) const fn id(self) -> u32 {
         self.0 >> Self::KIND_BITS

@@ -21,6 +21,9 @@ const NOBODY: u32 = u32::MAX;
 /// What an actor costs an extraction beside its entries, counted in entries.
 const ACTOR_COST: usize = 8;
 
+/// Actors between one that is extracted and those whose memory is asked for.
+const EXTRACTED_AHEAD: usize = 4;
+
 /// Buckets as they close.
 pub(super) struct Closing {
     bucket_ms: i64,
@@ -94,6 +97,7 @@ impl Shard {
         let mut spent = 0;
         while spent < entries && extraction.next < extraction.end {
             let actor = self.closing.converters[extraction.next];
+            self.prefetch_extraction(extraction.next);
             extraction.next += 1;
             spent += 1;
             if actor != NOBODY && !extraction.ahead.contains(&actor) {
@@ -104,6 +108,27 @@ impl Shard {
         let unfinished = extraction.next < extraction.end;
         self.closing.extraction = Some(extraction);
         unfinished
+    }
+
+    /// Asks for what those behind the place `next` of the list will need: the closer, the more.
+    fn prefetch_extraction(&self, next: usize) {
+        let behind = |ahead: usize| {
+            let actor = self.closing.converters.get(next + ahead).copied();
+            actor.filter(|actor| *actor != NOBODY)
+        };
+        if let Some(actor) = behind(3 * EXTRACTED_AHEAD) {
+            self.actors.prefetch_record(actor);
+        }
+        if let Some(actor) = behind(2 * EXTRACTED_AHEAD) {
+            self.blocks.prefetch_all(self.actors.get(actor).entries);
+        }
+        if let Some(actor) = behind(EXTRACTED_AHEAD) {
+            for key in self.blocks.keys(self.actors.get(actor).entries) {
+                if key.is_acted() {
+                    self.slots.prefetch_sums(key.id());
+                }
+            }
+        }
     }
 
     /// Whether histories of the last close are still to be extracted or taken.

@@ -5,6 +5,7 @@
 use super::attribution::{Method, Pending, Sale, Split};
 use super::entry::bucket_of;
 use super::rules::Feeds;
+use super::segments::SegmentId;
 use super::shard::{Act, Shard};
 use crate::model::{AccountKey, Interaction};
 
@@ -145,6 +146,7 @@ impl Shard {
         }
         for n in 0..self.segments.members(sale.segments).len() {
             let segment = self.segments.members(sale.segments)[n];
+            self.prefetch_credits(segment, &sale.split);
             for (influencer, share) in &sale.split.shares {
                 let slot = self.slots.open(segment, *influencer, None);
                 let gained = (count * share, value * share);
@@ -156,6 +158,20 @@ impl Shard {
             let organic = (count * sale.split.organic, value * sale.split.organic);
             self.organic.add(segment.0, bucket, Method::Touch, organic);
         }
+    }
+
+    /// Asks for what crediting those who share a sale will touch, one level of pointers after the
+    /// other.
+    fn prefetch_credits(&self, segment: SegmentId, split: &Split) {
+        let shares = || split.shares.iter().map(|(influencer, _)| *influencer);
+        let mut hashes: Vec<u64> = Vec::with_capacity(split.shares.len());
+        hashes.extend(shares().map(|influencer| self.slots.prefetch_index(segment, influencer)));
+        for hash in hashes {
+            self.slots.prefetch(hash, false);
+        }
+        let known = || shares().filter_map(|influencer| self.slots.find(segment, influencer));
+        known().for_each(|slot| self.credited.prefetch(slot));
+        known().for_each(|slot| self.credited.prefetch_lines(slot));
     }
 
     /// Forgets what buckets gave that have left the evidence window.

@@ -9,6 +9,7 @@ use crate::engine::columns::{
     Broken, Columns, Source, finite, narrow, read_rows, within, write_rows,
 };
 use crate::engine::pool::{Block, MAX_LEN, Pool};
+use crate::engine::prefetch::{prefetch, prefetch_list};
 use crate::model::Attributed;
 
 /// How a conversion found its influencer.
@@ -157,6 +158,18 @@ impl Ledger {
             self.change(place.0);
             Ok(())
         })
+    }
+
+    /// Asks for what leads to the sums of a slot.
+    pub(in crate::engine) fn prefetch(&self, slot: u32) {
+        if slot < self.slots.end() {
+            prefetch(self.slots.get(slot));
+        }
+    }
+
+    /// Asks for the sums of a slot.
+    pub(in crate::engine) fn prefetch_lines(&self, slot: u32) {
+        prefetch_list(self.by_bucket(slot));
     }
 
     fn by_bucket(&self, slot: u32) -> &[(u32, Attributed)] {
