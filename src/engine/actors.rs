@@ -21,7 +21,7 @@ pub(super) type OutboundQuarters = Steps<4>;
 /// Bytes that an actor takes with its places in the index and, whether it converts or not, in the
 /// list of those who do: how long that is depends on the pace at which histories are extracted,
 /// and whom a limit evicts must not.
-const ACTOR_BYTES: usize = size_of::<Actor>() + size_of::<Member>() + 3 * size_of::<u32>();
+const ACTOR_BYTES: usize = size_of::<Person>() + 3 * size_of::<u32>();
 
 /// An actor that is not listed among those who convert.
 pub(super) const UNLISTED: u32 = u32::MAX;
@@ -50,13 +50,18 @@ pub(super) struct Actor {
 
 const _: () = assert!(size_of::<Actor>() == 64, "an actor must fit a cache line");
 
+/// What most acts change of an actor, side by side.
+#[derive(Clone, Debug, Default)]
+struct Person {
+    actor: Actor,
+    /// The membership in the segment in which it first acted; further ones are chained to it.
+    first: Member,
+}
+
 /// All actors of a shard.
 pub(super) struct Actors {
     index: Index,
-    records: Arena<Actor>,
-    /// The membership of each actor in the segment in which it first acted, by the actor's index;
-    /// further ones are chained to it.
-    first: Arena<Member>,
+    records: Arena<Person>,
     /// Memberships beyond the first of an actor.
     further: Arena<Member>,
 }
@@ -171,12 +176,7 @@ fn guess(
 
 impl Actors {
     pub(super) fn new() -> Self {
-        Self {
-            index: Index::new(),
-            records: Arena::new(),
-            first: Arena::new(),
-            further: Arena::new(),
-        }
+        Self { index: Index::new(), records: Arena::new(), further: Arena::new() }
     }
 
     /// Where the record of `key` is; `hint` may be it.
@@ -185,48 +185,45 @@ impl Actors {
         if hint.is_some_and(|at| self.holds(at, key)) {
             return hint;
         }
-        self.index.find(key.0, |at| self.records.get(at).key == key)
+        self.index.find(key.0, |at| self.records.get(at).actor.key == key)
     }
 
     /// Whether the record that was found at `at` is still that of `key`.
     #[inline]
     pub(super) fn holds(&self, at: u32, key: AccountKey) -> bool {
-        self.records.get(at).key == key
+        self.records.get(at).actor.key == key
     }
 
     pub(super) fn insert(&mut self, key: AccountKey, bucket: u32) -> u32 {
         let at = self.records.allocate();
-        let first = self.first.allocate();
-        debug_assert_eq!(at, first, "an actor and its first membership must be in step");
-        *self.records.get_mut(at) = Actor { key, seen: bucket, ..Actor::default() };
-        *self.first.get_mut(at) = Member::default();
-        self.index.insert(key.0, at, |at| self.records.get(at).key.0);
+        let actor = Actor { key, seen: bucket, ..Actor::default() };
+        *self.records.get_mut(at) = Person { actor, first: Member::default() };
+        self.index.insert(key.0, at, |at| self.records.get(at).actor.key.0);
         at
     }
 
     /// Takes an actor out with its memberships; its entries and touches must be freed.
     pub(super) fn remove(&mut self, at: u32) {
         let actor = self.get(at);
-        let (key, mut next) = (actor.key, self.first.get(at).next);
+        let (key, mut next) = (actor.key, self.first_member(at).next);
         debug_assert_eq!(actor.entries.len(), 0, "entries must be freed before their actor");
         while next != NO_MEMBER {
             self.further.free(next);
             next = self.further.get(next).next;
         }
-        self.first.free(at);
-        self.index.remove(key.0, at, |at| self.records.get(at).key.0);
+        self.index.remove(key.0, at, |at| self.records.get(at).actor.key.0);
         *self.get_mut(at) = Actor::default();
         self.records.free(at);
     }
 
     #[inline]
     pub(super) fn get(&self, at: u32) -> &Actor {
-        self.records.get(at)
+        &self.records.get(at).actor
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, at: u32) -> &mut Actor {
-        self.records.get_mut(at)
+        &mut self.records.get_mut(at).actor
     }
 
     /// Whether `at` is in use; a freed record has no event.
@@ -237,8 +234,8 @@ impl Actors {
     /// The membership of an actor in a segment; a new one starts at `bucket`.
     #[inline]
     pub(super) fn member_mut(&mut self, at: u32, segment: SegmentId, bucket: u32) -> &mut Member {
-        if self.first.get(at).segment == segment {
-            return self.first.get_mut(at);
+        if self.first_member(at).segment == segment {
+            return &mut self.records.get_mut(at).first;
         }
         self.further_member_mut(at, segment, bucket)
     }
@@ -246,11 +243,11 @@ impl Actors {
     /// One that is not the first, or is new.
     #[inline(never)]
     fn further_member_mut(&mut self, at: u32, segment: SegmentId, bucket: u32) -> &mut Member {
-        let first = self.first.get(at);
+        let first = self.first_member(at);
         let (of, head) = (first.segment, first.next);
         let fresh = Member::new(segment, bucket);
         if of == SegmentId::NONE {
-            let first = self.first.get_mut(at);
+            let first = &mut self.records.get_mut(at).first;
             *first = fresh;
             return first;
         }
@@ -263,7 +260,7 @@ impl Actors {
             next = member.next;
         }
         let new = self.further.allocate();
-        self.first.get_mut(at).next = new;
+        self.records.get_mut(at).first.next = new;
         let member = self.further.get_mut(new);
         *member = fresh;
         member.next = head;
@@ -272,12 +269,12 @@ impl Actors {
 
     /// The membership of an actor in the segment in which it first acted.
     pub(super) fn first_member(&self, at: u32) -> &Member {
-        self.first.get(at)
+        &self.records.get(at).first
     }
 
     /// All memberships of an actor.
     pub(super) fn members(&self, at: u32) -> impl Iterator<Item = &Member> {
-        let first = Some(self.first.get(at)).filter(|first| first.segment != SegmentId::NONE);
+        let first = Some(self.first_member(at)).filter(|first| first.segment != SegmentId::NONE);
         std::iter::successors(first, |member| {
             (member.next != NO_MEMBER).then(|| self.further.get(member.next))
         })
@@ -286,8 +283,7 @@ impl Actors {
     /// Takes in an actor as it was. Until all are in, they are not found.
     pub(super) fn put_back(&mut self, at: u32, actor: Actor) {
         self.records.reach(at + 1);
-        self.first.reach(at + 1);
-        *self.records.get_mut(at) = actor;
+        self.records.get_mut(at).actor = actor;
     }
 
     /// Takes in the memberships of an actor that has none.
@@ -299,7 +295,7 @@ impl Actors {
             *self.further.get_mut(new) = member.before(next);
             next = new;
         }
-        *self.first.get_mut(at) = first.before(next);
+        self.records.get_mut(at).first = first.before(next);
     }
 
     /// Has all actors found, and the freed records known, once all are in.
@@ -308,14 +304,13 @@ impl Actors {
             return Err(Broken::Content("number of actors"));
         }
         self.records.reach(end);
-        self.first.reach(end);
-        self.records.set_freed(freed.clone());
+        let places = Places::without(&[&freed])?;
+        self.records.set_freed(freed);
         self.index = Index::with_room(self.records.live());
-        for at in Places::without(&[&freed])?.up_to(end) {
-            let key = self.records.get(at).key;
-            self.index.insert(key.0, at, |at| self.records.get(at).key.0);
+        for at in places.up_to(end) {
+            let key = self.records.get(at).actor.key;
+            self.index.insert(key.0, at, |at| self.records.get(at).actor.key.0);
         }
-        self.first.set_freed(freed);
         Ok(())
     }
 
@@ -324,7 +319,6 @@ impl Actors {
         Self {
             index: Index::new(),
             records: self.records.share_whole(),
-            first: self.first.share(),
             further: self.further.share(),
         }
     }
@@ -367,6 +361,6 @@ impl Actors {
 
     /// Asks for the first membership of an actor.
     pub(super) fn prefetch_member(&self, at: u32) {
-        prefetch(self.first.get(at));
+        prefetch(self.first_member(at));
     }
 }
