@@ -87,6 +87,13 @@ impl<T: Clone + Default> Arena<T, Wide> {
         &self.chunks.get(chunk)[from..from + self.shape.width]
     }
 
+    /// A block, and whatever lies behind it in its chunk.
+    #[inline]
+    pub(super) fn block_onwards(&self, index: u32) -> &[T] {
+        let (chunk, from) = self.place(index);
+        &self.chunks.get(chunk)[from..]
+    }
+
     #[inline]
     pub(super) fn block_mut(&mut self, index: u32) -> &mut [T] {
         let (chunk, from) = self.place(index);

@@ -8,9 +8,6 @@ use super::prefetch::{prefetch, prefetch_list, prefetch_whole};
 
 pub(super) use super::pool::MAX_LEN as MAX_ENTRIES;
 
-/// Keys that are compared before it is asked whether one of them was it.
-const KEYS_AT_ONCE: usize = 16;
-
 /// The entries of all actors.
 pub(super) struct Blocks {
     keys: Pool<Key>,
@@ -31,14 +28,36 @@ impl Blocks {
 
     /// Where in the block the entry of `key` lies.
     pub(super) fn find(&self, block: Block, key: Key) -> Option<u16> {
-        let (chunks, rest) = self.keys(block).as_chunks::<KEYS_AT_ONCE>();
-        for (from, chunk) in (0..).step_by(KEYS_AT_ONCE).zip(chunks) {
-            if let Some(at) = place_among(chunk, key) {
+        match block.len() {
+            0 => None,
+            1..=4 => self.find_among::<4>(block, key),
+            5..=8 => self.find_among::<8>(block, key),
+            9..=16 => self.find_among::<16>(block, key),
+            17..=32 => self.find_among::<32>(block, key),
+            _ => self.find_among_many(block, key),
+        }
+    }
+
+    /// The same for a block of at most `MOST` entries.
+    fn find_among<const MOST: usize>(&self, block: Block, key: Key) -> Option<u16> {
+        let Some(keys) = self.keys.list_onwards(block).first_chunk::<MOST>() else {
+            return self.find_among_many(block, key);
+        };
+        // What lies behind the list is another's.
+        let in_list = u32::MAX >> (u32::BITS - u32::from(block.len()));
+        first_of(places_of(key, keys) & in_list)
+    }
+
+    fn find_among_many(&self, block: Block, key: Key) -> Option<u16> {
+        let (chunks, rest) = self.keys(block).as_chunks::<32>();
+        for (from, chunk) in (0..).step_by(32).zip(chunks) {
+            if let Some(at) = first_of(places_of(key, chunk)) {
                 return Some(from + at);
             }
         }
         let from = block.len() - u16::try_from(rest.len()).unwrap_or_default();
-        place_among(rest, key).map(|at| from + at)
+        let at = rest.iter().position(|known| *known == key)?;
+        u16::try_from(at).ok().map(|at| from + at)
     }
 
     /// Asks for the keys of a block.
@@ -136,13 +155,14 @@ impl Blocks {
     }
 }
 
-/// Where among a few keys, each of them there once, one lies. All are compared, several at once
+/// Which of up to 32 keys are `key`, bit `k` for the one at `k`. All are compared, several at once
 /// and without a branch, because which one it is cannot be foreseen.
 #[inline]
-fn place_among(keys: &[Key], key: Key) -> Option<u16> {
-    let above = keys
-        .iter()
-        .zip(1_u32..)
-        .fold(0, |found, (known, place)| found | if *known == key { place } else { 0 });
-    above.checked_sub(1).and_then(|at| u16::try_from(at).ok())
+fn places_of<const LEN: usize>(key: Key, keys: &[Key; LEN]) -> u32 {
+    (0..).zip(keys).fold(0, |places, (at, known)| places | u32::from(*known == key) << at)
+}
+
+#[inline]
+fn first_of(places: u32) -> Option<u16> {
+    u16::try_from(places.trailing_zeros()).ok().filter(|_| places != 0)
 }

@@ -57,6 +57,12 @@ impl<T: Copy + Default> Pool<T> {
         &self.classes[block.class()].block(block.index())[..block.len as usize]
     }
 
+    /// A list that is not empty, and whatever lies behind it in its chunk.
+    #[inline]
+    pub(super) fn list_onwards(&self, block: Block) -> &[T] {
+        self.classes[block.class()].block_onwards(block.index())
+    }
+
     #[inline]
     pub(super) fn list_mut(&mut self, block: Block) -> &mut [T] {
         if block.len == 0 {
