@@ -166,3 +166,30 @@ fn places_of<const LEN: usize>(key: Key, keys: &[Key; LEN]) -> u32 {
 fn first_of(places: u32) -> Option<u16> {
     u16::try_from(places.trailing_zeros()).ok().filter(|_| places != 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_in_its_own_block_only() {
+        let (mut blocks, most) = (Blocks::new(), 70);
+        let mut lists: Vec<Block> = vec![Block::default(); 3];
+        for slot in 0..most {
+            for (place, list) in (0..).zip(&mut lists) {
+                // The last one has what the others lack, and the other way round.
+                let key = if place == 2 { Key::liked(slot) } else { Key::acted(slot) };
+                blocks.push(list, key, Entry::default());
+            }
+            for list in &lists[..2] {
+                for known in 0..=slot {
+                    let at = u16::try_from(known).ok();
+                    assert_eq!(blocks.find(*list, Key::acted(known)), at, "{known} of {slot}");
+                }
+                assert_eq!(blocks.find(*list, Key::acted(slot + 1)), None, "{slot}");
+                assert_eq!(blocks.find(*list, Key::liked(0)), None, "{slot}");
+            }
+        }
+        assert_eq!(blocks.find(Block::default(), Key::acted(0)), None);
+    }
+}
