@@ -55,8 +55,8 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
 /// A body of pieces that are there already.
 struct Pieces(VecDeque<Bytes>);
 
-impl<const N: usize> From<[Bytes; N]> for Pieces {
-    fn from(pieces: [Bytes; N]) -> Self {
+impl From<Vec<Bytes>> for Pieces {
+    fn from(pieces: Vec<Bytes>) -> Self {
         Self(pieces.into_iter().filter(|piece| !piece.is_empty()).collect())
     }
 }

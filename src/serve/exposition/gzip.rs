@@ -6,6 +6,7 @@
 
 use std::io::{self, Write};
 
+use bytes::Bytes;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 
@@ -21,19 +22,20 @@ pub(super) struct Front {
 
 impl Front {
     /// Compresses into the buffer of a front that nobody reads any more.
-    pub(super) fn reusing(old: Self, text: &[u8]) -> io::Result<Self> {
+    pub(super) fn reusing(old: Self, text: &[Bytes]) -> io::Result<Self> {
         let mut bytes = old.bytes;
         bytes.clear();
         bytes.extend_from_slice(&HEADER);
-        let mut encoder = DeflateEncoder::new(bytes, Compression::fast());
-        encoder.write_all(text)?;
+        let (mut encoder, mut crc) = (DeflateEncoder::new(bytes, Compression::fast()), Crc::new());
+        for piece in text {
+            encoder.write_all(piece)?;
+            crc.update(piece);
+        }
         encoder.flush()?;
         let flushed = encoder.get_ref().len();
         let mut bytes = encoder.finish()?;
         // The stream goes on in the second part: its end is not wanted.
         bytes.truncate(flushed);
-        let mut crc = Crc::new();
-        crc.update(text);
         Ok(Self { bytes, crc })
     }
 
@@ -69,7 +71,9 @@ mod tests {
         let mut old = Front::default();
         let long = "sillage_ready 1\n".repeat(20_000);
         for (first, second) in [("", ""), ("a\n", "b\n"), (&long, "tail\n"), ("head\n", &long)] {
-            let front = Front::reusing(old, first.as_bytes()).unwrap();
+            let (one, other) = first.split_at(first.len() / 2);
+            let pieces = [one, other].map(|piece| Bytes::copy_from_slice(piece.as_bytes()));
+            let front = Front::reusing(old, &pieces).unwrap();
             let mut file = front.bytes.clone();
             file.extend(front.end(second.as_bytes()).unwrap());
             let mut read = String::new();

@@ -1,6 +1,6 @@
 //! `/metrics`: scores written from the view, the daemon's own metrics from a registry.
 //!
-//! Invariant: a view is written once in each format, whoever and how many read it, and nothing
+//! Invariant: a view is written once, whoever and how many read it in whatever format, and nothing
 //! that left the view is written again.
 
 pub mod catalogue;
@@ -51,8 +51,7 @@ pub struct Exposition {
     exemplars: Option<Exemplars>,
     selection: Mutex<Selection>,
     planned: Mutex<Planned>,
-    prometheus: Rendered,
-    open_metrics: Rendered,
+    rendered: Rendered,
 }
 
 /// The plan for the newest view, and since when there is one.
@@ -79,8 +78,7 @@ impl Exposition {
             exemplars: None,
             selection: Mutex::new(Selection::new(config)),
             planned: Mutex::new(Planned { plan: None, since: clock::instant() }),
-            prometheus: Rendered::default(),
-            open_metrics: Rendered::default(),
+            rendered: Rendered::default(),
         }
     }
 
@@ -112,8 +110,8 @@ impl Exposition {
         clock::instant().saturating_duration_since(planned.since)
     }
 
-    /// The whole body, in two pieces: what is shared between readers, and what is not.
-    pub fn scrape(&self, format: Format, compressed: bool) -> std::io::Result<[Bytes; 2]> {
+    /// The whole body, in pieces: those that readers share, and last what they do not.
+    pub fn scrape(&self, format: Format, compressed: bool) -> std::io::Result<Vec<Bytes>> {
         let mut own = Vec::with_capacity(32 * 1024);
         // The older format has no place for them.
         let exemplars = self.exemplars.as_ref().filter(|_| format == Format::OpenMetrics);
@@ -123,21 +121,19 @@ impl Exposition {
             own.extend_from_slice(b"# EOF\n");
         }
         let plan = self.plan();
-        let rendered = match format {
-            Format::Prometheus => &self.prometheus,
-            Format::OpenMetrics => &self.open_metrics,
-        };
-        let picture = rendered.picture(plan.view.sequence, |out| {
+        let picture = self.rendered.picture(plan.view.sequence, |samples| {
             let timer = self.render_seconds.start_timer();
-            scores::write(out, format, &plan, &self.model);
+            scores::write(samples, &plan, &self.model);
             timer.observe_duration();
         });
         if !compressed {
-            return Ok([picture.text(), own.into()]);
+            let mut pieces = picture.pieces(format);
+            pieces.push(own.into());
+            return Ok(pieces);
         }
-        let front = rendered.compressed(&picture)?;
+        let front = self.rendered.compressed(&picture, format)?;
         let end = front.end(&own)?;
-        Ok([rendered::lent(front), end.into()])
+        Ok(vec![rendered::lent(front), end.into()])
     }
 
     fn plan(&self) -> Arc<Plan> {

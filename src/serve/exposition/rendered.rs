@@ -1,8 +1,8 @@
 //! The score families of one view as bytes, kept for the next reader.
 //!
 //! Invariant: a buffer is written again only when no reader holds it. Readers that come in time share
-//! one picture; one that lags holds its own until it is done or is cut off. Who wants text does not
-//! wait for those who want it compressed.
+//! one picture, whatever the format; one that lags holds its own until it is done or is cut off. Who
+//! wants text does not wait for those who want it compressed.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,21 +10,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::gzip::Front;
+use super::scores::Samples;
+use super::writer::{Format, push_head};
 
 #[derive(Default)]
 pub(super) struct Rendered {
     picture: Mutex<Picture>,
-    packed: Mutex<Packed>,
+    prometheus: Mutex<Packed>,
+    open_metrics: Mutex<Packed>,
 }
 
-/// The text, and the view that it is of.
+/// The samples, and the view that they are of.
 #[derive(Clone, Default)]
 pub(super) struct Picture {
     sequence: Option<u64>,
-    text: Arc<Vec<u8>>,
+    samples: Arc<Samples>,
 }
 
-/// The same compressed, perhaps of an older view.
+/// A picture in one format, compressed, perhaps of an older view.
 #[derive(Default)]
 struct Packed {
     sequence: Option<u64>,
@@ -40,31 +43,41 @@ impl<T: AsRef<[u8]>> AsRef<[u8]> for Shared<T> {
     }
 }
 
+impl AsRef<[u8]> for Samples {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
+    }
+}
+
 impl Rendered {
     /// The picture of a view, or of a newer one; `write` appends it where there is only an older.
-    pub(super) fn picture(&self, sequence: u64, write: impl FnOnce(&mut Vec<u8>)) -> Picture {
+    pub(super) fn picture(&self, sequence: u64, write: impl FnOnce(&mut Samples)) -> Picture {
         let mut picture = locked(&self.picture);
         if picture.sequence < Some(sequence) {
-            let room = picture.text.capacity();
-            let mut text = match Arc::get_mut(&mut picture.text) {
+            let room = picture.samples.text.capacity();
+            let mut samples = match Arc::get_mut(&mut picture.samples) {
                 Some(unread) => std::mem::take(unread),
-                None => Vec::with_capacity(room),
+                None => Samples { text: Vec::with_capacity(room), starts: Vec::new() },
             };
-            text.clear();
-            write(&mut text);
-            *picture = Picture { sequence: Some(sequence), text: Arc::new(text) };
+            samples.text.clear();
+            samples.starts.clear();
+            write(&mut samples);
+            *picture = Picture { sequence: Some(sequence), samples: Arc::new(samples) };
         }
         picture.clone()
     }
 
     /// The picture, or a newer one, compressed.
-    pub(super) fn compressed(&self, picture: &Picture) -> io::Result<Arc<Front>> {
-        let mut packed = locked(&self.packed);
+    pub(super) fn compressed(&self, picture: &Picture, format: Format) -> io::Result<Arc<Front>> {
+        let mut packed = locked(match format {
+            Format::Prometheus => &self.prometheus,
+            Format::OpenMetrics => &self.open_metrics,
+        });
         if packed.sequence < picture.sequence {
             let spare = Arc::get_mut(&mut packed.front).map(std::mem::take).unwrap_or_default();
             // Whatever becomes of it, the old one is gone.
             packed.sequence = None;
-            packed.front = Arc::new(Front::reusing(spare, &picture.text)?);
+            packed.front = Arc::new(Front::reusing(spare, &picture.pieces(format))?);
             packed.sequence = picture.sequence;
         }
         Ok(Arc::clone(&packed.front))
@@ -72,8 +85,17 @@ impl Rendered {
 }
 
 impl Picture {
-    pub(super) fn text(self) -> Bytes {
-        Bytes::from_owner(Shared(self.text))
+    /// The text in a format: the head of each family, and its samples, which are not copied.
+    pub(super) fn pieces(&self, format: Format) -> Vec<Bytes> {
+        let Samples { text, starts } = &*self.samples;
+        let whole = Bytes::from_owner(Shared(Arc::clone(&self.samples)));
+        let ends = starts.iter().skip(1).map(|(_, start)| *start).chain([text.len()]);
+        let pieces = starts.iter().zip(ends).flat_map(|((family, start), end)| {
+            let mut head = Vec::new();
+            push_head(&mut head, format, family);
+            [head.into(), whole.slice(*start..end)]
+        });
+        pieces.collect()
     }
 }
 
@@ -88,38 +110,55 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::catalogue;
     use super::*;
 
     fn drawn(of: &Rendered, sequence: u64, byte: u8) -> Picture {
-        of.picture(sequence, |out| out.extend_from_slice(&[byte; 4096]))
+        of.picture(sequence, |samples| {
+            samples.starts.push((&catalogue::READY, 0));
+            samples.text.extend_from_slice(&[byte; 4096]);
+        })
+    }
+
+    fn text(of: &Rendered, sequence: u64, byte: u8) -> Bytes {
+        drawn(of, sequence, byte).pieces(Format::Prometheus).remove(1)
     }
 
     #[test]
     fn a_buffer_is_used_again_once_its_readers_are_gone() {
         let rendered = Rendered::default();
-        let address = drawn(&rendered, 1, b'a').text.as_ptr();
-        let reader = drawn(&rendered, 1, b'x').text();
-        assert_ne!(drawn(&rendered, 2, b'b').text.as_ptr(), address);
+        let address = text(&rendered, 1, b'a').as_ptr();
+        let reader = text(&rendered, 1, b'x');
+        assert_ne!(text(&rendered, 2, b'b').as_ptr(), address);
         assert!(reader.iter().all(|byte| *byte == b'a'), "a reader keeps what it got");
-        let address = drawn(&rendered, 2, b'x').text.as_ptr();
-        assert_eq!(drawn(&rendered, 3, b'c').text.as_ptr(), address);
-        assert_eq!(*drawn(&rendered, 2, b'x').text, [b'c'; 4096], "a newer one is as good");
+        let address = text(&rendered, 2, b'x').as_ptr();
+        assert_eq!(text(&rendered, 3, b'c').as_ptr(), address);
+        assert_eq!(*text(&rendered, 2, b'x'), [b'c'; 4096], "a newer one is as good");
+    }
+
+    #[test]
+    fn formats_share_all_but_the_heads() {
+        let rendered = Rendered::default();
+        let picture = drawn(&rendered, 1, b'a');
+        let [old, open] = [Format::Prometheus, Format::OpenMetrics].map(|f| picture.pieces(f));
+        assert_ne!(old[0], open[0]);
+        assert_eq!((old[1].as_ptr(), old[1].len()), (open[1].as_ptr(), open[1].len()));
     }
 
     #[test]
     fn who_wants_text_does_not_wait_for_who_compresses() {
         let rendered = Rendered::default();
-        let _compressing = locked(&rendered.packed);
-        assert_eq!(*drawn(&rendered, 1, b'a').text, [b'a'; 4096]);
+        let _compressing = locked(&rendered.prometheus);
+        assert_eq!(*text(&rendered, 1, b'a'), [b'a'; 4096]);
     }
 
     #[test]
     fn a_picture_is_compressed_once() {
         let rendered = Rendered::default();
+        let packed = |picture: &Picture| rendered.compressed(picture, Format::Prometheus).unwrap();
         let picture = drawn(&rendered, 1, b'a');
-        let (one, two) = (rendered.compressed(&picture), rendered.compressed(&picture));
-        assert!(Arc::ptr_eq(&one.unwrap(), &two.unwrap()));
-        let newer = rendered.compressed(&drawn(&rendered, 2, b'b')).unwrap();
-        assert!(Arc::ptr_eq(&rendered.compressed(&picture).unwrap(), &newer));
+        assert!(Arc::ptr_eq(&packed(&picture), &packed(&picture)));
+        let newer = packed(&drawn(&rendered, 2, b'b'));
+        assert!(Arc::ptr_eq(&packed(&picture), &newer));
     }
 }

@@ -1,4 +1,4 @@
-//! Writes the score families of a view.
+//! Writes the samples of the score families of a view, which both formats have alike.
 //!
 //! Labels were written when an influencer came in; per series there is a copy of them and a number.
 
@@ -6,10 +6,18 @@ use super::catalogue as families;
 use super::catalogue::Family;
 use super::labels;
 use super::plan::{Pick, Plan};
-use super::writer::{Format, push_count, push_float, push_head};
+use super::writer::{push_count, push_float};
 use crate::config::Duration;
 use crate::model::{Params, SegmentStandings, Standing};
 use crate::view;
+
+/// The samples of a view, a line each.
+#[derive(Default)]
+pub(super) struct Samples {
+    pub(super) text: Vec<u8>,
+    /// Families in order, and where in the text their samples begin.
+    pub(super) starts: Vec<(&'static Family, usize)>,
+}
 
 /// A family, and how many series of it one influencer or segment has at most.
 pub(super) type Series = (&'static Family, usize);
@@ -60,9 +68,9 @@ pub(super) fn model_labels(params: &Params) -> Vec<u8> {
     out
 }
 
-/// Appends all score families of the plan.
-pub(super) fn write(out: &mut Vec<u8>, format: Format, plan: &Plan, model: &[u8]) {
-    let mut to = Scores { out, format, plan };
+/// Appends the samples of all score families of the plan.
+pub(super) fn write(samples: &mut Samples, plan: &Plan, model: &[u8]) {
+    let mut to = Scores { out: &mut samples.text, starts: &mut samples.starts, plan };
     to.numbers(&families::INFLUENCE_SCORE, |standing| standing.score);
     to.points();
     to.counts(&families::INFLUENCE_RANK, |pick, _| pick.at as u64 + 1);
@@ -92,13 +100,13 @@ struct Rare {
 
 struct Scores<'a> {
     out: &'a mut Vec<u8>,
-    format: Format,
+    starts: &'a mut Vec<(&'static Family, usize)>,
     plan: &'a Plan,
 }
 
 impl Scores<'_> {
-    fn numbers(&mut self, family: &Family, value: impl Fn(&Standing) -> f64) {
-        push_head(self.out, self.format, family);
+    fn numbers(&mut self, family: &'static Family, value: impl Fn(&Standing) -> f64) {
+        self.begin(family);
         for (pick, standing) in shown(self.plan) {
             self.open(family.name, &pick.labels);
             self.out.extend_from_slice(b"} ");
@@ -107,8 +115,8 @@ impl Scores<'_> {
         }
     }
 
-    fn counts(&mut self, family: &Family, value: impl Fn(&Pick, &Standing) -> u64) {
-        push_head(self.out, self.format, family);
+    fn counts(&mut self, family: &'static Family, value: impl Fn(&Pick, &Standing) -> u64) {
+        self.begin(family);
         for (pick, standing) in shown(self.plan) {
             self.open(family.name, &pick.labels);
             self.out.extend_from_slice(b"} ");
@@ -152,11 +160,11 @@ impl Scores<'_> {
     /// how many influencers do.
     fn several<const N: usize>(
         &mut self,
-        family: &Family,
+        family: &'static Family,
         labels: [&str; N],
         values: impl Fn(&Standing) -> Option<[f64; N]>,
     ) -> usize {
-        push_head(self.out, self.format, family);
+        self.begin(family);
         let mut influencers = 0;
         for (pick, standing) in shown(self.plan) {
             let Some(values) = values(standing) else { continue };
@@ -174,7 +182,7 @@ impl Scores<'_> {
     }
 
     fn lift_as_of(&mut self) {
-        push_head(self.out, self.format, &families::LIFT_AS_OF);
+        self.begin(&families::LIFT_AS_OF);
         if let Some(as_of_ms) = self.plan.view.lift_as_of_ms {
             self.open(families::LIFT_AS_OF.name, b" ");
             push_float(self.out, as_of_ms as f64 / 1e3);
@@ -183,7 +191,7 @@ impl Scores<'_> {
     }
 
     fn label_info(&mut self) {
-        push_head(self.out, self.format, &families::LABEL);
+        self.begin(&families::LABEL);
         for (pick, standing) in shown(self.plan) {
             self.open(families::LABEL.name, &pick.labels);
             self.out.extend_from_slice(b",label=\"");
@@ -192,8 +200,8 @@ impl Scores<'_> {
         }
     }
 
-    fn segments(&mut self, family: &Family, value: impl Fn(&SegmentStandings) -> f64) {
-        push_head(self.out, self.format, family);
+    fn segments(&mut self, family: &'static Family, value: impl Fn(&SegmentStandings) -> f64) {
+        self.begin(family);
         let plan = self.plan;
         for (labels, segment) in plan.segments.iter().zip(&plan.view.segments) {
             self.open(family.name, labels);
@@ -206,7 +214,7 @@ impl Scores<'_> {
     /// Returns how many segments have a leader.
     fn leaders(&mut self) -> usize {
         let family = &families::SEGMENT_LEADER;
-        push_head(self.out, self.format, family);
+        self.begin(family);
         let (plan, mut leaders) = (self.plan, 0);
         for (labels, segment) in plan.segments.iter().zip(&plan.view.segments) {
             let Some(leader) = segment.influencers.first().filter(|first| first.score > 0.0) else {
@@ -243,8 +251,8 @@ impl Scores<'_> {
     }
 
     /// A count for each score family; the argument says whether it is one of influencers.
-    fn by_family(&mut self, family: &Family, count: impl Fn(&Series, bool) -> usize) {
-        push_head(self.out, self.format, family);
+    fn by_family(&mut self, family: &'static Family, count: impl Fn(&Series, bool) -> usize) {
+        self.begin(family);
         let influencers = PER_INFLUENCER.iter().map(|series| (series, true));
         for (series, influencer) in influencers.chain(PER_SEGMENT.iter().map(|s| (s, false))) {
             self.open(family.name, b"{family=\"");
@@ -255,10 +263,14 @@ impl Scores<'_> {
         }
     }
 
-    fn sample(&mut self, family: &Family, labels: &[u8], rest: &[u8]) {
-        push_head(self.out, self.format, family);
+    fn sample(&mut self, family: &'static Family, labels: &[u8], rest: &[u8]) {
+        self.begin(family);
         self.open(family.name, labels);
         self.out.extend_from_slice(rest);
+    }
+
+    fn begin(&mut self, family: &'static Family) {
+        self.starts.push((family, self.out.len()));
     }
 
     fn open(&mut self, name: &str, labels: &[u8]) {
