@@ -211,7 +211,7 @@ impl Config {
         or_as_configured("topic.metadata.refresh.interval.ms", "60000");
         // How late a member learns that partitions move; the new protocol asks the broker.
         if !self.has_new_protocol() {
-            or_as_configured("heartbeat.interval.ms", "500");
+            or_as_configured("heartbeat.interval.ms", "200");
         }
         let kbytes = (self.prefetch.0 / 1024 / partitions.max(1) as u64).clamp(64, 2_097_151);
         config
@@ -324,7 +324,7 @@ mod tests {
         let beat = |properties| {
             with(properties).consumer(1).get("heartbeat.interval.ms").map(ToOwned::to_owned)
         };
-        assert_eq!(beat(&[]), Some("500".into()));
+        assert_eq!(beat(&[]), Some("200".into()));
         assert_eq!(beat(&[("heartbeat.interval.ms", "9000")]), Some("9000".into()));
         // librdkafka refuses to start with it.
         assert_eq!(beat(&[("group.protocol", "consumer")]), None);

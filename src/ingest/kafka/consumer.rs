@@ -8,7 +8,7 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -24,6 +24,8 @@ use crate::clock;
 const POLL: Duration = Duration::from_millis(100);
 /// Between two looks at whether a problem is over.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// For the members before to let go of what is to be a new one's.
+const NEW: Duration = Duration::from_secs(10);
 /// For the owners to let go and the group to hear of it.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -217,7 +219,8 @@ impl Member {
     }
 
     fn serve(&self, consumer: &BaseConsumer<Context>) -> Result<(), Error> {
-        let mut looked = clock::instant();
+        let began = clock::instant();
+        let mut looked = began;
         while !self.stop.is_set() {
             match consumer.poll(POLL) {
                 None => {}
@@ -226,6 +229,7 @@ impl Member {
                     return Err(Error::Fatal("a record came through the main queue".into()));
                 }
             }
+            self.hasten(consumer, began);
             if let Some(error) = consumer.context().take_failure() {
                 return Err(error);
             }
@@ -240,6 +244,16 @@ impl Member {
             }
         }
         Ok(())
+    }
+
+    /// Has librdkafka learn soon that partitions move. Whether it is time for a heartbeat, by whose
+    /// answer it does, it looks twice a second, or when it is asked something. And it joins once a
+    /// second at most, unless it heard of topics meanwhile; a new member joins twice.
+    fn hasten(&self, consumer: &BaseConsumer<Context>, began: Instant) {
+        let owned = consumer.assignment().map_or(0, |owned| owned.count());
+        if owned == 0 && began.elapsed() < NEW {
+            topics::look(consumer, &self.config.topics, &self.status);
+        }
     }
 }
 

@@ -46,8 +46,6 @@ pub(super) fn look(
     let mut found = Vec::with_capacity(topics.len());
     for topic in topics {
         let answer = client.client().fetch_metadata(Some(topic), ANSWER_WITHIN);
-        // Why there is none was said on the side.
-        serve_errors(client);
         let (error, partitions) = match answer {
             Err(error) => (error.rdkafka_error_code(), 0),
             Ok(answer) => {
@@ -59,6 +57,8 @@ pub(super) fn look(
         if error.is_none() && partitions > 0 {
             found.push((topic.clone(), partitions));
         } else {
+            // Why there is none was said on the side.
+            serve_errors(client);
             report(client.context(), status, topic, error);
             return None;
         }
