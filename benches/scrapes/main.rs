@@ -1,5 +1,5 @@
 //! What scrapes cost a catch-up: the daemon on a real Kafka shows about 100,000 series of scores to
-//! ten scrapers, all at once, beside the same catch-up that nobody scrapes.
+//! ten scrapers, all at once, in turns with nobody.
 //!
 //! `cargo bench --bench scrapes [-- EVENTS [ROUNDS [SECONDS]]]`, 20 M events, 3 rounds and a scrape
 //! every 5 s by default, as `config/prometheus/prometheus.yml` has it.
@@ -31,7 +31,7 @@ use std::time::Duration;
 use sillage::campaign::Load;
 
 use measure::{Sillage, sum};
-use progress::Speed;
+use progress::Turns;
 use scraper::Scrapers;
 use support::{Kafka, Ports};
 
@@ -56,16 +56,11 @@ fn main() {
     kafka.create_topic(TOPIC, i32::try_from(PARTITIONS).unwrap(), &[]);
     produce::fill(&kafka.brokers(), TOPIC, Load { events, conversions: 20, ..Load::default() });
     println!("{events} events, 2 % of them conversions, {PARTITIONS} partitions, zstd");
-    for round in 0..rounds {
-        // Whichever comes second finds warmer caches, or a busier machine.
-        if round % 2 == 0 {
-            let alone = alone(&kafka, events);
-            scraped(&kafka, events, every).compare(alone);
-        } else {
-            let scraped = scraped(&kafka, events, every);
-            scraped.compare(alone(&kafka, events));
-        }
+    let mut all = Turns::default();
+    for _ in 0..rounds {
+        all.extend(&scraped(&kafka, events, every));
     }
+    println!("together {all}");
     hold(&kafka, events, every);
 }
 
@@ -73,26 +68,20 @@ fn start(kafka: &Kafka) -> Sillage {
     Sillage::start(&kafka.brokers(), TOPIC, &SHOWN)
 }
 
-fn alone(kafka: &Kafka, events: u64) -> Speed {
-    let speed = progress::catch_up(&start(kafka), events);
-    println!("not scraped   {speed}");
-    speed
-}
-
-fn scraped(kafka: &Kafka, events: u64, every: Duration) -> Speed {
+fn scraped(kafka: &Kafka, events: u64, every: Duration) -> Turns {
     let sillage = start(kafka);
-    let scrapers = Scrapers::start(sillage.address(), every);
-    let speed = progress::catch_up(&sillage, events);
-    println!("scraped       {speed}");
+    let scrapers = Scrapers::paused(sillage.address(), every);
+    let turns = progress::catch_up(&sillage, events, &scrapers);
+    println!("         {turns}");
     scrapers.end().report();
     report_server(&sillage);
-    speed
+    turns
 }
 
 /// Memory, and the CPU time of the daemon, while nothing but scrapes goes on.
 fn hold(kafka: &Kafka, events: u64, every: Duration) {
     let sillage = start(kafka);
-    progress::catch_up(&sillage, events);
+    sillage.await_events(events);
     let spent = || {
         let before = sillage.cpu_seconds();
         thread::park_timeout(WARM_UP);
@@ -101,7 +90,8 @@ fn hold(kafka: &Kafka, events: u64, every: Duration) {
     // What is left of the catch-up ends meanwhile.
     spent();
     let (alone, before) = (spent(), sillage.resident_bytes());
-    let scrapers = Scrapers::start(sillage.address(), every);
+    let scrapers = Scrapers::paused(sillage.address(), every);
+    scrapers.pause_or_go_on();
     let (scraped, warm) = (spent(), sillage.resident_bytes());
     thread::park_timeout(WATCHED);
     let end = sillage.resident_bytes();

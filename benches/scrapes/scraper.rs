@@ -19,11 +19,18 @@ const OPEN: &str = "application/openmetrics-text;version=1.0.0";
 const ASKED: [(usize, &str, &str); 3] =
     [(4, TEXT, "identity"), (3, OPEN, "identity"), (3, OPEN, "gzip")];
 
-/// Scrapers that run, until they are told to end.
+/// Scrapers that pause and go on, until they are told to end.
 pub(crate) struct Scrapers {
     running: Vec<JoinHandle<Scraped>>,
-    over: Arc<AtomicBool>,
-    began: Instant,
+    told: Arc<Told>,
+    interval: Duration,
+}
+
+/// What all of them are told.
+#[derive(Default)]
+struct Told {
+    to_scrape: AtomicBool,
+    to_end: AtomicBool,
 }
 
 /// What they found.
@@ -35,12 +42,12 @@ pub(crate) struct Scraped {
     bytes: u64,
     /// CPU time of their threads, that of the kernel for them included.
     cpu: Duration,
-    during: Duration,
 }
 
 impl Scrapers {
-    pub(crate) fn start(address: &str, every: Duration) -> Self {
-        let (over, began) = (Arc::new(AtomicBool::new(false)), Instant::now());
+    /// Connected, and doing nothing yet.
+    pub(crate) fn paused(address: &str, interval: Duration) -> Self {
+        let (told, began) = (Arc::new(Told::default()), Instant::now());
         let ask = |accept: &str, encoding: &str| {
             format!(
                 "GET /metrics HTTP/1.1\r\nhost: {address}\r\naccept: {accept}\r\n\
@@ -52,15 +59,24 @@ impl Scrapers {
         });
         let running = requests
             .map(|request| {
-                let (address, over) = (address.to_owned(), Arc::clone(&over));
-                thread::spawn(move || scrape(&address, &request, (began, every), &over))
+                let (address, told) = (address.to_owned(), Arc::clone(&told));
+                thread::spawn(move || scrape(&address, &request, (began, interval), &told))
             })
             .collect();
-        Self { running, over, began }
+        Self { running, told, interval }
+    }
+
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Has them scrape when they paused, and pause when they scraped; returns whether they did.
+    pub(crate) fn pause_or_go_on(&self) -> bool {
+        self.told.to_scrape.fetch_not(Ordering::Relaxed)
     }
 
     pub(crate) fn end(self) -> Scraped {
-        self.over.store(true, Ordering::Relaxed);
+        self.told.to_end.store(true, Ordering::Relaxed);
         let mut all = Scraped::default();
         for one in self.running {
             let one = one.join().expect("a scraper must not fail");
@@ -69,7 +85,6 @@ impl Scrapers {
             all.bytes += one.bytes;
             all.cpu += one.cpu;
         }
-        all.during = self.began.elapsed();
         all
     }
 }
@@ -77,14 +92,13 @@ impl Scrapers {
 impl Scraped {
     pub(crate) fn report(mut self) {
         println!(
-            "  {} scrapes of {:.1} MB on the wire: to the head {}, to the end {}; CPU of the \
-             scrapers {:.2} s in {:.0} s",
+            "  {} scrapes of {:.1} MB on the wire: to the head {}, to the end {}; {:.1} ms of CPU \
+             of a scraper each",
             self.wholes.len(),
             self.bytes as f64 / self.wholes.len().max(1) as f64 / 1e6,
             percentiles(&mut self.heads),
             percentiles(&mut self.wholes),
-            self.cpu.as_secs_f64(),
-            self.during.as_secs_f64(),
+            self.cpu.as_secs_f64() * 1e3 / self.wholes.len().max(1) as f64,
         );
     }
 }
@@ -95,19 +109,23 @@ fn percentiles(times: &mut [Duration]) -> String {
     format!("p50 {:.1} ms, p99 {:.1} ms", at(50), at(99))
 }
 
-/// Scrapes when it begins and at each interval since, so that all do at once.
+/// Scrapes at each interval since they all began, so that all do at once.
 fn scrape(
     address: &str,
     request: &str,
     (began, every): (Instant, Duration),
-    over: &AtomicBool,
+    told: &Told,
 ) -> Scraped {
     let mut stream = connect(address);
     let (mut found, mut piece) = (Scraped::default(), vec![0; PIECE]);
     let mut due = began;
-    while !over.load(Ordering::Relaxed) {
+    while !told.to_end.load(Ordering::Relaxed) {
         while Instant::now() < due {
-            thread::park_timeout(due - Instant::now());
+            thread::park_timeout(due.saturating_duration_since(Instant::now()));
+        }
+        due += every;
+        if !told.to_scrape.load(Ordering::Relaxed) {
+            continue;
         }
         let asked = Instant::now();
         stream.write_all(request.as_bytes()).expect("asked");
