@@ -17,6 +17,7 @@ pub mod generate;
 pub mod keeper;
 pub mod log;
 pub mod owner;
+mod priority;
 mod pulse;
 pub mod reload;
 pub mod replay;
