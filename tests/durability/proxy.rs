@@ -83,10 +83,10 @@ impl Proxy {
 }
 
 fn pass(mut from: TcpStream, mut to: TcpStream, delay_ms: &AtomicU64, refused: &AtomicI32) {
-    let mut bytes = [0; 16 << 10];
+    let (mut bytes, mut rest) = ([0; 16 << 10], 0);
     while let Ok(read @ 1..) = from.read(&mut bytes) {
-        let key = i32::from(u16::from_be_bytes([bytes[4], bytes[5]]));
-        if key == refused.load(Ordering::SeqCst) {
+        let refused = refused.load(Ordering::SeqCst);
+        if keys(&bytes[..read], &mut rest).any(|key| i32::from(key) == refused) {
             break;
         }
         let delay = Duration::from_millis(delay_ms.load(Ordering::Relaxed));
@@ -99,4 +99,18 @@ fn pass(mut from: TcpStream, mut to: TcpStream, delay_ms: &AtomicU64, refused: &
     }
     drop(from.shutdown(Shutdown::Both));
     drop(to.shutdown(Shutdown::Both));
+}
+
+/// The keys of the requests that begin in `bytes`, of which the first `rest` belong to one before:
+/// a length of four bytes, then the key. One that is cut within these is not looked at.
+fn keys<'a>(bytes: &'a [u8], rest: &'a mut usize) -> impl Iterator<Item = u16> + 'a {
+    let mut at = std::mem::take(rest);
+    std::iter::from_fn(move || {
+        let Some([a, b, c, d, key @ ..]) = bytes.get(at..at + 6) else {
+            *rest = at.saturating_sub(bytes.len());
+            return None;
+        };
+        at += 4 + u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+        Some(u16::from_be_bytes([key[0], key[1]]))
+    })
 }
