@@ -17,7 +17,6 @@ pub mod generate;
 pub mod keeper;
 pub mod log;
 pub mod owner;
-mod priority;
 mod pulse;
 pub mod reload;
 pub mod replay;

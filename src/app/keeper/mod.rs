@@ -17,19 +17,24 @@ use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use fail::fail_point;
+use rustix::process::setpriority_process;
 
 pub use archive::{Archive, Picture, Recovered, Settings};
 pub(super) use key::secret_beside;
 use log::KafkaLog;
 pub use metrics::Metrics;
 
-use super::{cores, priority};
+use super::cores;
 use crate::clock;
 use crate::ingest::kafka::{self, Committer, Probe};
 use crate::snapshot::Files;
 
 /// States that wait to be written at most: each partition has one or two.
 const JOBS: usize = 4096;
+
+/// How much the thread steps back that writes what is due: where cores are short it has a tenth of
+/// the time of one that scores.
+const NICE: i32 = 10;
 
 /// Shared by the owners, which hand over, and the daemon, which ends it.
 #[derive(Clone)]
@@ -78,7 +83,7 @@ impl Keeper {
         }));
         let (writing, committing) = (keeper.clone(), committer.clone());
         keeper.0.due.spawn(move || {
-            priority::step_back(priority::DUE);
+            let_others_go_first();
             writing.write_all(&writing.0.due, &committing);
         })?;
         for _ in 0..cores() {
@@ -184,6 +189,14 @@ impl Deref for Keeper {
 
     fn deref(&self) -> &Self::Target {
         &self.0.archive
+    }
+}
+
+/// Steps back behind the process's other threads, if that is allowed; only on Linux is the
+/// priority that of a thread.
+fn let_others_go_first() {
+    if let Err(error) = setpriority_process(None, NICE) {
+        tracing::debug!(%error, "a thread that writes snapshots has the priority of others");
     }
 }
 

@@ -18,7 +18,6 @@ use super::source::Source;
 use super::work::Work;
 use super::{Cut, Error, Shared};
 use crate::app::allocator::keep_between_pictures;
-use crate::app::priority;
 use crate::clock;
 use crate::engine::Shard;
 use crate::ingest::kafka::Assigned;
@@ -77,7 +76,6 @@ impl Owner {
 
     /// Until nobody is left to command, or reading on would be wrong.
     pub(super) fn run(mut self) -> Result<(), Error> {
-        priority::step_back(priority::SCORING);
         if let Some(keeper) = &self.shared.keeper
             && let Err(error) = keep_between_pictures(keeper.interval())
         {
