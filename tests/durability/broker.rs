@@ -163,7 +163,7 @@ fn an_assignment_waits_for_a_log_that_does_not_answer() {
     kafka.create_topic(TOPIC, 2, &[]);
     produce(&kafka, TOPIC, &acts(0..100));
     let folder = tempfile::tempdir().unwrap();
-    let run = || start(&kafka.brokers_by_detour(), TOPIC, folder.path(), &[]);
+    let run = || start(&kafka.brokers_by_detour(), TOPIC, folder.path(), &SHORT);
     let daemon = run();
     daemon.await_records(100);
     daemon.await_ready();
@@ -178,6 +178,12 @@ fn an_assignment_waits_for_a_log_that_does_not_answer() {
     daemon.stop();
     let daemon = run();
     poll("it to be said", WITHIN, || problem(&daemon).filter(|problem| problem.contains(said)));
+    // Nor is it too late when the session has timed out meanwhile.
+    proxy.close(true);
+    pace(Duration::from_secs(1), 16, |_| {
+        assert_eq!(daemon.ask("/-/healthy").map(|answer| answer.0), Some(200));
+    });
+    proxy.close(false);
     proxy.refuse(None);
     daemon.await_ready();
     await_no_problem(&daemon);
