@@ -30,7 +30,7 @@ impl Committer {
         for (topic, offset) in offsets {
             list.add_partition_offset(topic, partition, Offset::Offset(*offset))?;
         }
-        consumer.context().committing(|| commit(&consumer, &list))
+        commit(&consumer, &list)
     }
 }
 

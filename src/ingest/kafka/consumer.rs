@@ -16,12 +16,15 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::committer::Committer;
 use super::config::Config;
 use super::context::{Assignments, Context};
+use super::membership::is_member;
 use super::metrics::Metrics;
 use super::status::{ProblemKind, Status};
 use super::topics;
 use crate::clock;
 
 const POLL: Duration = Duration::from_millis(100);
+/// The same while the group is left: nothing comes when it was told.
+const LEAVE_POLL: Duration = Duration::from_millis(10);
 /// Between two looks at whether a problem is over.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// For the members before to let go of what is to be a new one's.
@@ -277,12 +280,12 @@ fn on_poll_error(consumer: &BaseConsumer<Context>, error: &KafkaError) {
 fn leave(consumer: Arc<BaseConsumer<Context>>) -> Result<(), Error> {
     let began = clock::instant();
     consumer.unsubscribe();
-    // The owners are asked to let go in a callback of this poll. A client that is closed while a
-    // commit is under way does not tell the group that it leaves, and whoever comes next waits for
-    // the session to time out.
-    let is_committing = || consumer.context().is_committing() && began.elapsed() < LEAVE_WITHIN / 2;
-    while (Arc::strong_count(&consumer) > 1 || is_committing()) && began.elapsed() < LEAVE_WITHIN {
-        drop(consumer.poll(POLL));
+    // The owners are asked to let go in a callback of this poll. A client that is closed before the
+    // group was told that it leaves, which waits for what is under way, does not tell it any more,
+    // and whoever comes next waits for the session to time out.
+    let stays = || is_member(&consumer) && began.elapsed() < LEAVE_WITHIN / 2;
+    while (Arc::strong_count(&consumer) > 1 || stays()) && began.elapsed() < LEAVE_WITHIN {
+        drop(consumer.poll(LEAVE_POLL));
     }
     match Arc::try_unwrap(consumer) {
         Ok(consumer) => drop_within(consumer, LEAVE_WITHIN.saturating_sub(began.elapsed())),

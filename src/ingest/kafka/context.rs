@@ -4,7 +4,6 @@
 //! record its owner sees is the one at its start offset; it is given up only when its owner has
 //! let go of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -76,8 +75,6 @@ pub(super) struct Context {
     /// Whoever owns partitions; nobody while the cluster is only asked about topics.
     assignments: Option<Arc<dyn Assignments>>,
     consumer: OnceLock<Weak<BaseConsumer<Self>>>,
-    /// Commits that the broker has not answered.
-    committing: AtomicUsize,
     failure: Mutex<Option<Error>>,
     stop: Stop,
 }
@@ -96,7 +93,6 @@ impl Context {
             metrics,
             assignments,
             consumer: OnceLock::new(),
-            committing: AtomicUsize::new(0),
             failure: Mutex::default(),
             stop,
         }
@@ -105,18 +101,6 @@ impl Context {
     /// Names the consumer that this is the context of, before it subscribes.
     pub(super) fn bind(&self, consumer: &Arc<BaseConsumer<Self>>) {
         self.consumer.get_or_init(|| Arc::downgrade(consumer));
-    }
-
-    /// Notes a commit that is answered in a callback, unless it cannot be sent.
-    pub(super) fn committing<E>(&self, send: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
-        self.committing.fetch_add(1, Ordering::SeqCst);
-        send().inspect_err(|_unsent| {
-            self.committing.fetch_sub(1, Ordering::SeqCst);
-        })
-    }
-
-    pub(super) fn is_committing(&self) -> bool {
-        self.committing.load(Ordering::SeqCst) > 0
     }
 
     /// What went wrong in a callback and cannot be retried.
@@ -290,7 +274,6 @@ impl ConsumerContext for Context {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        self.committing.fetch_sub(1, Ordering::SeqCst);
         match result {
             Ok(()) => self.metrics.committed(offsets),
             Err(error) => {

@@ -9,6 +9,7 @@ mod consumer;
 mod context;
 mod embedded;
 mod eraser;
+mod membership;
 mod metrics;
 mod probe;
 mod producer;
