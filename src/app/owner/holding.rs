@@ -37,6 +37,10 @@ const BATCH_MIN: usize = 8;
 /// record, which helps nobody where it is others that take the core.
 const BATCH_TIME: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(3);
 
+/// Time from one extraction of histories to the next of a shard that is behind. Buckets close
+/// within seconds then, and what proves something as of one of them is out of date at once.
+const EXTRACTED_EVERY: Duration = Duration::from_secs(10);
+
 /// Entries of actors whose histories are extracted after a batch: a part of a batch's time.
 const EXTRACTED: usize = 2000;
 
@@ -60,6 +64,8 @@ pub(super) struct Holding {
     restored_at: Option<i64>,
     /// Records of the next batch at most.
     batch: usize,
+    /// When histories were last extracted, or the shard began.
+    extracted_at: Instant,
 }
 
 /// How a shard's state is kept, and by whom.
@@ -133,6 +139,7 @@ impl Holding {
             horizon_ms,
             restored_at,
             batch: BATCH,
+            extracted_at: moved_at,
         }
     }
 
@@ -166,11 +173,24 @@ impl Holding {
         Ok(moved)
     }
 
-    /// Takes the extraction of histories a step further; false if there was nothing to do.
+    /// Takes the extraction of histories a step further; false if there was nothing to do yet.
     pub(super) fn extract(&mut self, desk: &Desk) -> bool {
-        let most = if self.is_picture_due() { EXTRACTED_WHEN_DUE } else { EXTRACTED };
-        let unfinished = self.shard.extract(most);
+        if !self.shard.is_extracting() {
+            return false;
+        }
+        let is_picture_due = self.is_picture_due();
+        let rests = !self.feed.is_at_end() && self.extracted_at.elapsed() < EXTRACTED_EVERY;
+        if rests && !is_picture_due {
+            return false;
+        }
+        self.extract_some(desk, if is_picture_due { EXTRACTED_WHEN_DUE } else { EXTRACTED })
+    }
+
+    /// Extracts histories of about `entries` entries; false if that was all.
+    fn extract_some(&mut self, desk: &Desk, entries: usize) -> bool {
+        let unfinished = self.shard.extract(entries);
         if let Some(histories) = self.shard.take_histories() {
+            self.extracted_at = clock::instant();
             desk.put(self.partition, histories);
         }
         unfinished
@@ -192,7 +212,7 @@ impl Holding {
 
     /// Hands the state over for the last time; `done` is dropped when it is durable.
     pub(super) fn keep_last(&mut self, desk: &Desk, done: Option<SyncSender<()>>) {
-        while self.extract(desk) {}
+        while self.extract_some(desk, EXTRACTED_WHEN_DUE) {}
         match self.picture(desk) {
             Some((keeper, picture)) => keeper.save_last(Picture { last: true, ..picture }, done),
             None => self.give_up(),
@@ -293,6 +313,15 @@ impl Feed {
             Self::Lost(_) => (None, None),
         };
         one.into_iter().chain(several.into_iter().flatten())
+    }
+
+    /// Whether all topics were read to their ends.
+    fn is_at_end(&self) -> bool {
+        match self {
+            Self::One(source) => source.is_at_end(),
+            Self::Several(merging) => merging.is_at_end(),
+            Self::Lost(lost) => lost.seen.caught_up,
+        }
     }
 
     /// How far the topics were read.
