@@ -8,8 +8,9 @@ use crate::restart::NAMED;
 /// For the group to wait for who does nothing meanwhile.
 const PATIENT: (&str, &str) = ("SILLAGE__KAFKA__PROPERTIES__SESSION_TIMEOUT_MS", "300000");
 
-/// While the other reads, each partition becomes due.
-const SOON: &str = "4s";
+/// From one state of a partition to the next: while the other daemon reads, each becomes due, and of
+/// two partitions one is written at any moment.
+const SOON: &str = "12s";
 
 /// Prints both for each round: copies for the first pictures go to memory that the daemon never
 /// had, those for later ones to what was freed since.

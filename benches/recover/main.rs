@@ -40,8 +40,8 @@ use support::{Kafka, Ports};
 
 const TOPIC: &str = "recover";
 
-/// Events that a daemon finds unread.
-const BACKLOG: u64 = 3_000_000;
+/// Events that a daemon finds unread: some ten seconds of them.
+const BACKLOG: u64 = 10_000_000;
 /// Events at the end of the first reading, whose speed is shown.
 const COMPARED: u64 = 1_000_000;
 /// Events produced beside that, at most.

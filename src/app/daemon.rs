@@ -36,6 +36,10 @@ use crate::view::{ShiftLog, Views};
 /// Threads of the server; scoring has its own.
 const SERVER_THREADS: usize = 2;
 
+/// Part of all cores' time in which states are written that are due: with the copies of what
+/// changes meanwhile, it is to be less than a tenth.
+const DUE_SHARE: f64 = 0.05;
+
 pub(super) struct Daemon {
     runtime: Runtime,
     signals: Signals,
@@ -317,6 +321,7 @@ fn keeper(
         dir,
         keep: usize::try_from(config.snapshot.keep).unwrap_or(1),
         interval: config.snapshot.interval.0,
+        share: super::cores() as f64 * DUE_SHARE,
         topics: config.kafka.topics.clone(),
         model: config.state_digest(),
         key: secret.fingerprint(),

@@ -11,6 +11,10 @@ pub trait Columns {
     fn words(&mut self, page: &[u64]);
     /// A page of text.
     fn text(&mut self, page: &[u8]);
+    /// Whether nobody wants the rest: what follows need not be given, and is not taken.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// Gives the columns of a picture, in the order in which they were written.
@@ -98,6 +102,9 @@ pub fn write_rows<const N: usize>(
         page.push(row);
         if page.len() == PAGE_ROWS {
             page.write(columns);
+            if columns.is_over() {
+                return;
+            }
         }
     }
     if page.len() > 0 {

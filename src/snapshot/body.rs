@@ -6,7 +6,7 @@
 
 use super::column::{Decoder, Encoder};
 use super::histories;
-use crate::engine::{Broken, Frozen, Limits, Shard};
+use crate::engine::{Broken, Columns as _, Frozen, Limits, Shard};
 use crate::model::{Histories, Params};
 
 /// The layout of a body, its first byte.
@@ -14,10 +14,23 @@ const VERSION: u8 = 1;
 
 /// Appends a body; equal states give equal bytes.
 pub fn encode(frozen: &Frozen, histories: Option<&Histories>, out: &mut Vec<u8>) {
-    let mut columns = Encoder::new(VERSION, std::mem::take(out));
+    encode_while(frozen, histories, out, &mut || true);
+}
+
+/// Appends a body for as long as `goes_on`, which is asked before each page and may rest; returns
+/// whether it is whole.
+pub fn encode_while(
+    frozen: &Frozen,
+    histories: Option<&Histories>,
+    out: &mut Vec<u8>,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> bool {
+    let mut columns = Encoder::new(VERSION, std::mem::take(out), goes_on);
     frozen.write(&mut columns);
     histories::write(histories, &mut columns);
+    let is_whole = !columns.is_over();
     *out = columns.finish();
+    is_whole
 }
 
 /// The shard of a body, and the histories as of its last close. `params` must be those that it was

@@ -16,7 +16,7 @@ const COMPRESSED_FROM: usize = 32;
 /// Numbers or bytes of a page at most.
 const PAGE_MAX: usize = 1 << 24;
 
-pub(super) struct Encoder {
+pub(super) struct Encoder<'a> {
     out: Vec<u8>,
     /// Where the body begins in it.
     start: usize,
@@ -25,6 +25,9 @@ pub(super) struct Encoder {
     compressed: Vec<u8>,
     /// Bytes that a decoder will make of it.
     expanded: usize,
+    /// Asked before each page.
+    goes_on: &'a mut dyn FnMut() -> bool,
+    over: bool,
 }
 
 pub(super) struct Decoder<'a> {
@@ -35,13 +38,27 @@ pub(super) struct Decoder<'a> {
     expansion: usize,
 }
 
-impl Encoder {
-    /// Of a body that follows what is in `out`.
-    pub(super) fn new(version: u8, mut out: Vec<u8>) -> Self {
+impl<'a> Encoder<'a> {
+    /// Of a body that follows what is in `out`. Once `goes_on` says no, pages are left out.
+    pub(super) fn new(version: u8, mut out: Vec<u8>, goes_on: &'a mut dyn FnMut() -> bool) -> Self {
         let compressor = Compressor::new(LEVEL).expect("zstd must know its first level");
         let start = out.len();
         out.push(version);
-        Self { out, start, compressor, plane: Vec::new(), compressed: Vec::new(), expanded: 0 }
+        Self {
+            out,
+            start,
+            compressor,
+            plane: Vec::new(),
+            compressed: Vec::new(),
+            expanded: 0,
+            goes_on,
+            over: false,
+        }
+    }
+
+    fn goes_on(&mut self) -> bool {
+        self.over = self.over || !(self.goes_on)();
+        !self.over
     }
 
     pub(super) fn finish(mut self) -> Vec<u8> {
@@ -80,8 +97,11 @@ const fn low_byte(word: u64) -> u8 {
     word as u8
 }
 
-impl Columns for Encoder {
+impl Columns for Encoder<'_> {
     fn words(&mut self, page: &[u64]) {
+        if !self.goes_on() {
+            return;
+        }
         self.number(page.len());
         if page.is_empty() {
             return;
@@ -99,11 +119,18 @@ impl Columns for Encoder {
     }
 
     fn text(&mut self, page: &[u8]) {
+        if !self.goes_on() {
+            return;
+        }
         self.number(page.len());
         self.expanded += page.len();
         self.plane.clear();
         self.plane.extend_from_slice(page);
         self.plane();
+    }
+
+    fn is_over(&self) -> bool {
+        self.over
     }
 }
 
@@ -213,7 +240,8 @@ mod tests {
             (0..1000).map(|n| (n << 40) + n % 3).collect(),
             vec![u64::MAX, 0, 1 << 63],
         ];
-        let mut encoder = Encoder::new(1, Vec::new());
+        let mut goes_on = || true;
+        let mut encoder = Encoder::new(1, Vec::new(), &mut goes_on);
         for page in &pages {
             encoder.words(page);
             encoder.text(format!("{page:?}").as_bytes());
@@ -230,7 +258,8 @@ mod tests {
 
     #[test]
     fn what_expands_beyond_all_measure_is_broken() {
-        let mut encoder = Encoder::new(1, Vec::new());
+        let mut goes_on = || true;
+        let mut encoder = Encoder::new(1, Vec::new(), &mut goes_on);
         let page = vec![0; 100_000];
         for _ in 0..100 {
             encoder.words(&page);

@@ -16,8 +16,8 @@ const LENGTH_AT: usize = VERSION_AT + 2;
 const HEADER_AT: usize = LENGTH_AT + 4;
 const CRC_BYTES: usize = 4;
 
-/// The bytes of a file; `state` appends the state.
-pub(super) fn seal(header: &Header, state: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+/// The bytes of a file; `state` appends the state, and says whether it is whole.
+pub(super) fn seal(header: &Header, state: impl FnOnce(&mut Vec<u8>) -> bool) -> Option<Vec<u8>> {
     let header = postcard::to_allocvec(header).expect("a header must be plain data");
     let length = u32::try_from(header.len()).expect("a header must be short");
     let mut bytes = Vec::with_capacity(HEADER_AT + header.len());
@@ -25,10 +25,12 @@ pub(super) fn seal(header: &Header, state: impl FnOnce(&mut Vec<u8>)) -> Vec<u8>
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&header);
-    state(&mut bytes);
+    if !state(&mut bytes) {
+        return None;
+    }
     let crc = crc32c::crc32c(&bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
-    bytes
+    Some(bytes)
 }
 
 /// What a file says of itself, and its state.
@@ -77,9 +79,18 @@ mod tests {
         }
     }
 
+    fn sealed(state: &[u8]) -> Vec<u8> {
+        let append = |out: &mut Vec<u8>| {
+            out.extend_from_slice(state);
+            true
+        };
+        seal(&header(), append).unwrap()
+    }
+
     #[test]
     fn what_was_sealed_opens_and_no_change_goes_unseen() {
-        let whole = seal(&header(), |out| out.extend_from_slice(b"state"));
+        assert_eq!(seal(&header(), |_| false), None);
+        let whole = sealed(b"state");
         assert_eq!(open(&whole).ok(), Some((header(), &b"state"[..])));
         for cut in 0..whole.len() {
             assert!(open(&whole[..cut]).is_err(), "cut to {cut} bytes it must not open");
@@ -93,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_told_from_damage() {
-        let mut newer = seal(&header(), |_| {});
+        let mut newer = sealed(b"");
         newer[VERSION_AT] = 2;
         assert!(matches!(open(&newer), Err(Unfit::Version(2))));
         assert!(matches!(open(b"other bytes"), Err(Unfit::Corrupt)));

@@ -13,7 +13,7 @@ mod recovery;
 mod tenure;
 mod unfit;
 
-pub use body::{decode, encode};
+pub use body::{decode, encode, encode_while};
 pub use disk::{Disk, Files};
 pub use file::VERSION;
 pub use header::{Covered, Header, LastRecord, LogId, Origin};

@@ -74,16 +74,16 @@ impl<D: Disk> Tenure<D> {
         self.before == known
     }
 
-    /// Writes a snapshot, durable when this returns; `state` appends the state. Gives its size in
-    /// bytes.
+    /// Writes a snapshot, durable when this returns; `state` appends the state, and says whether it
+    /// is whole: nothing is written otherwise. Gives its size in bytes.
     pub fn save(
         &mut self,
         header: &Header,
-        state: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<usize, SaveError> {
+        state: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> Result<Option<usize>, SaveError> {
         let tenure = self.claim()?;
         self.check_fence(tenure)?;
-        let bytes = seal(header, state);
+        let Some(bytes) = seal(header, state) else { return Ok(None) };
         self.sequence += 1;
         let number = Number { tenure, sequence: self.sequence };
         let named = self.dir.join(number.file());
@@ -94,7 +94,7 @@ impl<D: Disk> Tenure<D> {
             // Half a file helps nobody, and may be what the disk is full of.
             Err(_) => self.remove(&unfinished),
         }
-        written.map(|()| bytes.len())
+        written.map(|()| Some(bytes.len()))
     }
 
     fn write(&self, unfinished: &Path, named: &Path, bytes: &[u8]) -> Result<(), SaveError> {

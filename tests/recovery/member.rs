@@ -78,6 +78,7 @@ impl Member {
             dir: PathBuf::from(DIR),
             keep: 2,
             interval: Duration::from_mins(1),
+            share: 1.0,
             topics: (0..topics).map(topic).collect(),
             model,
             key: 5,

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::lock;
 use super::metrics::Metrics;
+use super::pace::Pace;
 use crate::app::cores;
 use crate::clock;
 use crate::engine::{Frozen, Limits, Shard};
@@ -20,7 +21,7 @@ use crate::ingest::kafka::{NotPrepared, OnGap, OnOtherLog};
 use crate::model::{Histories, Params};
 use crate::snapshot::{
     Covered, Disk, Found, Gap, Header, InMemory, Log, LogId, Origin, Store, Tenure, Unverified,
-    decode, encode,
+    decode, encode_while,
 };
 
 /// What is known of the log of a partition that is about to be read, and where to go on from.
@@ -41,8 +42,8 @@ pub struct Picture {
     pub histories: Option<Arc<Histories>>,
     /// Whether the partition is given up with it.
     pub last: bool,
-    /// Set when it could not be written.
-    pub failed: Arc<AtomicBool>,
+    /// Set when it is written.
+    pub durable: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -51,6 +52,8 @@ pub struct Settings {
     pub keep: usize,
     /// Time from one snapshot of a partition to the next.
     pub interval: Duration,
+    /// Part of the time of a core in which those are written that are due.
+    pub share: f64,
     pub topics: Vec<String>,
     /// Fingerprints of all that a state depends on beside the log.
     pub model: u64,
@@ -62,6 +65,7 @@ pub struct Settings {
 /// A partition that is owned.
 struct Held<D> {
     taken: u64,
+    pace: Arc<Pace>,
     /// Ended once the last state is written, however late an earlier one comes.
     tenure: Arc<Mutex<Option<Tenure<D>>>>,
 }
@@ -76,6 +80,13 @@ pub struct Archive<D, L> {
     taken: AtomicU64,
     recovered: Mutex<BTreeMap<i32, Recovered>>,
     metrics: Metrics,
+}
+
+impl<D> Clone for Held<D> {
+    fn clone(&self) -> Self {
+        let (pace, tenure) = (Arc::clone(&self.pace), Arc::clone(&self.tenure));
+        Self { taken: self.taken, pace, tenure }
+    }
 }
 
 impl<D: Disk, L: Log + Sync> Archive<D, L> {
@@ -165,16 +176,19 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         }
         let taken = self.taken.fetch_add(1, Ordering::Relaxed);
         let tenure = Arc::new(Mutex::new(Some(opened.tenure)));
-        lock(&self.tenures).insert(partition, Held { taken, tenure });
+        let pace = Arc::new(Pace::new(settings.share));
+        lock(&self.tenures).insert(partition, Held { taken, pace, tenure });
         let recovered = Recovered { taken, logs, found: opened.found };
         lock(&self.recovered).insert(partition, recovered);
         Ok(())
     }
 
-    /// What a partition that was lost is held against, if its owner could still write.
+    /// What a partition that was lost is held against, if its owner could still write. A state of
+    /// it that is under way is not waited for.
     fn in_memory(&self, partition: i32, covered: &[Covered]) -> Option<InMemory> {
-        let tenure = lock(&self.tenures).get(&partition).map(|held| Arc::clone(&held.tenure))?;
-        let tenure = lock(&tenure).as_ref().map(Tenure::known)?;
+        let held = lock(&self.tenures).get(&partition).cloned()?;
+        held.pace.end();
+        let tenure = lock(&held.tenure).as_ref().map(Tenure::known)?;
         Some(InMemory { covered: covered.to_vec(), tenure })
     }
 
@@ -204,18 +218,20 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         Origin { partition, topics, model: settings.model, key: settings.key }
     }
 
-    /// Writes a state, and then has `commit` commit the offsets that it covers, by topic. After
-    /// the last one of a partition none is written that is still under way.
+    /// Writes a state, and then has `commit` commit the offsets that it covers, by topic. The last
+    /// one of a partition does not wait for one that is under way, which nobody wants any more.
     pub fn write(&self, picture: &Picture, commit: impl FnOnce(i32, &[(&str, i64)])) {
         let partition = picture.header.origin.partition;
         // Given up meanwhile: what it covers is for the new owner to say.
-        let held = |held: &&Held<D>| held.taken == picture.taken;
-        let tenure =
-            lock(&self.tenures).get(&partition).filter(held).map(|h| Arc::clone(&h.tenure));
-        let Some(tenure) = tenure else { return };
+        let is_held = |held: &&Held<D>| held.taken == picture.taken;
+        let held = lock(&self.tenures).get(&partition).filter(is_held).cloned();
+        let Some(Held { pace, tenure, .. }) = held else { return };
+        if picture.last {
+            pace.end();
+        }
         let mut tenure = lock(&tenure);
         let Some(writing) = tenure.as_mut() else { return };
-        if self.save(picture, writing) {
+        if self.save(picture, writing, &pace) {
             let Header { origin, covered, .. } = &picture.header;
             let topics = origin.topics.iter().map(String::as_str);
             let offsets = covered.iter().map(|covered| covered.next_offset);
@@ -227,18 +243,25 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
         }
     }
 
-    fn save(&self, picture: &Picture, tenure: &mut Tenure<D>) -> bool {
+    fn save(&self, picture: &Picture, tenure: &mut Tenure<D>, pace: &Pace) -> bool {
         let header = &picture.header;
-        let began = clock::instant();
+        let (began, before) = (clock::instant(), clock::thread_time());
         let histories = picture.histories.as_deref();
-        match tenure.save(header, |out| encode(&picture.frozen, histories, out)) {
-            Ok(bytes) => {
+        // So that each partition has its turn before it is due again.
+        let held = u32::try_from(lock(&self.tenures).len()).unwrap_or(u32::MAX);
+        let most = self.settings.interval / held.max(1);
+        let spent = || clock::thread_time().saturating_sub(before);
+        let mut goes_on = || picture.last || pace.goes_on(spent(), began, most);
+        let state = |out: &mut Vec<u8>| encode_while(&picture.frozen, histories, out, &mut goes_on);
+        match tenure.save(header, state) {
+            Ok(Some(bytes)) => {
+                picture.durable.store(true, Ordering::Relaxed);
                 self.metrics.saved(header, bytes, began.elapsed());
                 true
             }
+            Ok(None) => false,
             Err(error) => {
                 self.metrics.failed(&error);
-                picture.failed.store(true, Ordering::Relaxed);
                 let (partition, again) = (header.origin.partition, self.settings.interval);
                 let error = anyhow::Error::from(error);
                 tracing::warn!(partition, ?again, "no snapshot was written: {error:#}");
@@ -251,7 +274,9 @@ impl<D: Disk, L: Log + Sync> Archive<D, L> {
     pub fn give_up(&self, partition: i32, taken: u64) {
         let mut tenures = lock(&self.tenures);
         if tenures.get(&partition).is_some_and(|held| held.taken == taken) {
-            tenures.remove(&partition);
+            if let Some(held) = tenures.remove(&partition) {
+                held.pace.end();
+            }
             self.metrics.forget(&self.settings.topics, partition);
         }
     }
@@ -267,4 +292,77 @@ fn check_gap(gap: &Gap, partition: i32, policy: OnGap) -> Result<(), String> {
     }
     tracing::error!("{what}; results are incomplete until they would not count any more");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::TryLockError;
+
+    use prometheus::Registry;
+
+    use super::*;
+    use crate::snapshot::{Files, LastRecord, LogError};
+
+    struct Empty;
+
+    impl Log for Empty {
+        fn id(&self, _: &str) -> Result<LogId, LogError> {
+            Ok(LogId::default())
+        }
+
+        fn bounds(&self, _: &str, _: i32) -> Result<(i64, i64), LogError> {
+            Ok((0, 0))
+        }
+
+        fn record(&self, _: &str, _: i32, _: i64) -> Result<Option<LastRecord>, LogError> {
+            Ok(None)
+        }
+    }
+
+    const LIMITS: Limits = Limits { memory_bytes: 1 << 20, dedup_window_ms: 1000, dedup_ids: 10 };
+
+    #[test]
+    fn the_last_state_does_not_wait_for_one_that_is_due() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            dir: folder.path().to_owned(),
+            keep: 2,
+            interval: Duration::from_mins(1),
+            // Next to no work, and a minute of rest.
+            share: 1e-9,
+            topics: vec!["t".into()],
+            model: 1,
+            key: 1,
+            on_gap: OnGap::Resume,
+            on_other_log: OnOtherLog::Rebuild,
+        };
+        let metrics = Metrics::register(&Registry::new()).unwrap();
+        let archive = Archive::new(settings, Files, Empty, metrics);
+        archive.recover(&[0], &BTreeMap::new(), &Params::default(), &LIMITS).unwrap();
+        let taken = archive.take(0).unwrap().taken;
+        let mut shard = Shard::new(&Params::default(), &LIMITS);
+        let mut picture = |last| Picture {
+            taken,
+            header: Header {
+                origin: archive.origin(0),
+                covered: vec![],
+                incomplete_until_ms: None,
+            },
+            frozen: shard.freeze(),
+            histories: None,
+            last,
+            durable: Arc::default(),
+        };
+        let (due, last) = (picture(false), picture(true));
+        let tenure = Arc::clone(&lock(&archive.tenures)[&0].tenure);
+        thread::scope(|scope| {
+            scope.spawn(|| archive.write(&due, |_, _| unreachable!("it must not be written")));
+            while !matches!(tenure.try_lock(), Err(TryLockError::WouldBlock)) {
+                thread::yield_now();
+            }
+            archive.write(&last, |_, _| {});
+        });
+        let durable = [&due, &last].map(|picture| picture.durable.load(Ordering::Relaxed));
+        assert_eq!(durable, [false, true]);
+    }
 }

@@ -7,6 +7,7 @@ mod archive;
 mod key;
 mod log;
 mod metrics;
+mod pace;
 
 use std::io;
 use std::ops::Deref;

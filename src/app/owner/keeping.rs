@@ -23,8 +23,8 @@ pub struct Keeping {
     due: Instant,
     /// The offsets that were last handed over.
     saved: Vec<i64>,
-    /// Whether that could not be written.
-    failed: Arc<AtomicBool>,
+    /// Whether that is durable.
+    durable: Arc<AtomicBool>,
 }
 
 /// Whether records were deleted before they were read, and for how long that matters.
@@ -50,7 +50,8 @@ impl Keeping {
         // Partitions that are assigned together are not all due at once.
         let share = f64::from(origin.partition.rem_euclid(8) + 1) / 8.0;
         let due = clock::instant() + interval.mul_f64(share);
-        Self { taken, origin, logs, interval, due, saved, failed: Arc::default() }
+        let durable = Arc::new(AtomicBool::new(true));
+        Self { taken, origin, logs, interval, due, saved, durable }
     }
 
     /// Which taking over of the partition it is.
@@ -71,7 +72,7 @@ impl Keeping {
         topics.zip(&self.logs).map(|(topic, log)| topic.covered(log.clone())).collect()
     }
 
-    /// The state to be handed over; nothing if it was handed over before. The shard must not be
+    /// The state to be handed over; nothing if it is durable already. The shard must not be
     /// extracting histories; `histories` are those that it extracted last.
     pub fn picture<'a>(
         &mut self,
@@ -83,10 +84,10 @@ impl Keeping {
         self.due = clock::instant() + self.interval;
         let covered = self.covered(topics);
         let offsets: Vec<i64> = covered.iter().map(|covered| covered.next_offset).collect();
-        if !self.failed.swap(false, Ordering::Relaxed) && offsets == self.saved {
+        if self.durable.load(Ordering::Relaxed) && offsets == self.saved {
             return None;
         }
-        self.saved = offsets;
+        (self.saved, self.durable) = (offsets, Arc::default());
         let incomplete_until_ms = completeness.until_ms();
         let header = Header { origin: self.origin.clone(), covered, incomplete_until_ms };
         Some(Picture {
@@ -95,7 +96,7 @@ impl Keeping {
             frozen: shard.freeze(),
             histories,
             last: false,
-            failed: Arc::clone(&self.failed),
+            durable: Arc::clone(&self.durable),
         })
     }
 }

@@ -65,6 +65,9 @@ impl People {
             self.push(at, frame, &mut pages, &mut lists);
             if pages.rows() >= PAGE_ROWS {
                 pages.write(columns);
+                if columns.is_over() {
+                    return;
+                }
             }
         }
         if pages.rows() > 0 {
