@@ -149,9 +149,9 @@ impl Feed {
             outcomes.clear();
             spent.add(took, page_faults() - faults);
             if took < BATCH_TIME.start {
-                self.batch = (self.batch * 2).min(BATCH);
+                self.batch = (self.batch + BATCH_MIN).min(BATCH);
             } else if took > BATCH_TIME.end {
-                self.batch = (self.batch / 2).max(BATCH_MIN);
+                self.batch = (self.batch / 4).max(BATCH_MIN);
             }
             while shard.extract(usize::MAX) {}
             drop(shard.take_histories());

@@ -34,7 +34,8 @@ const BATCH: usize = 1000;
 const BATCH_MIN: usize = 8;
 
 /// Batches that take less CPU time grow, those that take more shrink: smaller ones cost more a
-/// record, which helps nobody where it is others that take the core.
+/// record, which helps nobody where it is others that take the core. They grow little by little,
+/// because it is now and then that memory is touched for the first time, which takes long at once.
 const BATCH_TIME: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(3);
 
 /// Time from one extraction of histories to the next of a shard that is behind. Buckets close
@@ -337,9 +338,9 @@ impl Feed {
 /// Records of the batch after one of up to `batch` that took so much CPU time.
 fn next_batch(batch: usize, took: Duration) -> usize {
     if took < BATCH_TIME.start {
-        (batch * 2).min(BATCH)
+        (batch + BATCH_MIN).min(BATCH)
     } else if took > BATCH_TIME.end {
-        (batch / 2).max(BATCH_MIN)
+        (batch / 4).max(BATCH_MIN)
     } else {
         batch
     }
@@ -389,7 +390,7 @@ mod tests {
     #[test]
     fn batches_shrink_while_they_take_long_and_grow_back() {
         let after = |batch, ms| next_batch(batch, Duration::from_millis(ms));
-        assert_eq!([after(BATCH, 0), after(BATCH, 2), after(BATCH, 4)], [BATCH, BATCH, BATCH / 2]);
+        assert_eq!([after(BATCH, 0), after(BATCH, 2), after(BATCH, 4)], [BATCH, BATCH, BATCH / 4]);
         assert_eq!([after(BATCH_MIN, 0), after(BATCH_MIN, 4)], [BATCH_MIN * 2, BATCH_MIN]);
     }
 }
