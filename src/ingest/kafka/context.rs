@@ -247,13 +247,29 @@ impl Context {
             owner.revoke(&partitions, lost);
         }
         let given_up = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(revoked),
+            RebalanceProtocol::Cooperative => give_up(consumer, &partitions),
             RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
         };
         if let Err(error) = given_up {
             self.fail(Error::Assign(error));
         }
     }
+}
+
+/// Gives partitions back, but for those that were not taken: one that was told to stop meanwhile
+/// takes none, and librdkafka would not give back what it does not have.
+fn give_up<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &[(String, i32)],
+) -> KafkaResult<()> {
+    let owned = consumer.assignment()?;
+    let mut list = TopicPartitionList::new();
+    for (topic, partition) in partitions {
+        if owned.find_partition(topic, *partition).is_some() {
+            list.add_partition(topic, *partition);
+        }
+    }
+    consumer.incremental_unassign(&list)
 }
 
 fn partitions(list: &TopicPartitionList) -> Vec<(String, i32)> {
