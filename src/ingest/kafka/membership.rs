@@ -10,7 +10,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use super::context::Context;
 
 /// Whether the client goes by an id that the group gave it: from the first answer to its joining
-/// until librdkafka has sent word that it leaves.
+/// until librdkafka has sent word that it leaves. Under the new protocol a client gives itself an id,
+/// and keeps it.
 pub(super) fn is_member(consumer: &BaseConsumer<Context>) -> bool {
     let client = consumer.client().native_ptr();
     // SAFETY: the client is alive, and asked on no thread of its own.
