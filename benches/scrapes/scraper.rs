@@ -36,8 +36,9 @@ struct Told {
 /// What they found.
 #[derive(Default)]
 pub(crate) struct Scraped {
-    /// From the request to the first byte of the answer, and to the last, of each scrape.
+    /// From the request to the first byte of the answer, plain or with gzip, and to the last.
     heads: Vec<Duration>,
+    packed_heads: Vec<Duration>,
     wholes: Vec<Duration>,
     bytes: u64,
     /// CPU time of their threads, that of the kernel for them included.
@@ -81,6 +82,7 @@ impl Scrapers {
         for one in self.running {
             let one = one.join().expect("a scraper must not fail");
             all.heads.extend(one.heads);
+            all.packed_heads.extend(one.packed_heads);
             all.wholes.extend(one.wholes);
             all.bytes += one.bytes;
             all.cpu += one.cpu;
@@ -92,11 +94,12 @@ impl Scrapers {
 impl Scraped {
     pub(crate) fn report(mut self) {
         println!(
-            "  {} scrapes of {:.1} MB on the wire: to the head {}, to the end {}; {:.1} ms of CPU \
-             of a scraper each",
+            "  {} scrapes of {:.1} MB on the wire: to the head {}, with gzip {}, to the end {}; \
+             {:.1} ms of CPU of a scraper each",
             self.wholes.len(),
             self.bytes as f64 / self.wholes.len().max(1) as f64 / 1e6,
             percentiles(&mut self.heads),
+            percentiles(&mut self.packed_heads),
             percentiles(&mut self.wholes),
             self.cpu.as_secs_f64() * 1e3 / self.wholes.len().max(1) as f64,
         );
@@ -116,7 +119,7 @@ fn scrape(
     (began, every): (Instant, Duration),
     told: &Told,
 ) -> Scraped {
-    let mut stream = connect(address);
+    let (mut stream, packed) = (connect(address), request.contains("gzip"));
     let (mut found, mut piece) = (Scraped::default(), vec![0; PIECE]);
     let mut due = began;
     while !told.to_end.load(Ordering::Relaxed) {
@@ -130,7 +133,8 @@ fn scrape(
         let asked = Instant::now();
         stream.write_all(request.as_bytes()).expect("asked");
         let mut read = stream.read(&mut piece).expect("an answer");
-        found.heads.push(asked.elapsed());
+        let heads = if packed { &mut found.packed_heads } else { &mut found.heads };
+        heads.push(asked.elapsed());
         let whole = length(&piece[..read]);
         found.bytes += whole as u64;
         while read < whole {

@@ -91,7 +91,7 @@ const PIPELINE: Section = Section {
             Kind::Histogram,
             "sillage_view_build_seconds",
             &[],
-            "Time to merge, rank and publish a view.",
+            "Time to merge and rank a view, write it if it is scraped, and publish it.",
         ),
         &family(
             Kind::Histogram,
@@ -248,7 +248,9 @@ const fn family(
 
 #[cfg(test)]
 mod tests {
-    use prometheus::{IntGaugeVec, Opts, Registry};
+    use std::sync::Arc;
+
+    use prometheus::{Histogram, HistogramOpts, IntGaugeVec, Opts, Registry};
 
     use super::*;
     use crate::app::keeper;
@@ -262,12 +264,21 @@ mod tests {
     use crate::model::Params;
     use crate::notify;
     use crate::rank::ScoreBook;
+    use crate::serve::ExportConfig;
+    use crate::serve::exposition::Exposition;
     use crate::view::Views;
 
     fn listed() -> impl Iterator<Item = &'static Family> {
         [SHIFTS, PIPELINE, KAFKA, STATE, CONFIGURATION]
             .into_iter()
             .flat_map(|section| section.families.iter().copied())
+    }
+
+    fn exposition() -> Arc<Exposition> {
+        let seconds = HistogramOpts::new("sillage_scrape_render_seconds", "Time.");
+        let (config, params) = (ExportConfig::default(), Params::default());
+        let seconds = Histogram::with_opts(seconds).unwrap();
+        Arc::new(Exposition::new(&config, &params, Views::default(), Registry::new(), seconds))
     }
 
     fn registered() -> Registry {
@@ -277,12 +288,12 @@ mod tests {
         crate::app::reload::Metrics::register(&registry).unwrap();
         kafka::Metrics::register(&registry, &topics).unwrap();
         let config = dead_letter::Config::default();
-        let book = std::sync::Arc::new(ScoreBook::new(&Params::default()));
+        let book = Arc::new(ScoreBook::new(&Params::default()));
         let (desk, params) = (Desk::default(), Params::default());
-        Witness::start(desk, &params, std::sync::Arc::clone(&book), &registry).unwrap();
+        Witness::start(desk, &params, Arc::clone(&book), &registry).unwrap();
         keeper::Metrics::register(&registry).unwrap();
         Watchdog::new(std::time::Duration::MAX, &registry).unwrap();
-        Pulse::new(book, Views::default(), ViewClock::Log, &registry, 1).unwrap();
+        Pulse::new(book, exposition(), ViewClock::Log, &registry, 1).unwrap();
         shifts::Metrics::register(&registry).unwrap();
         notify::Metrics::register(&registry).unwrap();
         drop(dead_letter::DeadLetters::start(&config, None, &registry).unwrap());

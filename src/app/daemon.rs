@@ -87,10 +87,11 @@ impl Daemon {
             exemplars: super::dead_letter::exemplars(&letters),
         };
         let server = Server::start(runtime.handle(), &config.serve, &config.export, parts)?;
-        reloading.follow(Arc::clone(server.exposition()));
+        let exposition = Arc::clone(server.exposition());
+        reloading.follow(Arc::clone(&exposition));
         let book = Arc::new(ScoreBook::new(&config.model));
         let (limit, clock) = (config.state.memory_limit.0, config.view.clock);
-        let pulse = Pulse::new(Arc::clone(&book), views.clone(), clock, &registry, limit)?;
+        let pulse = Pulse::new(Arc::clone(&book), exposition, clock, &registry, limit)?;
         let kafka_metrics = kafka::Metrics::register(&registry, &config.kafka.topics)?;
         let scoring = scoring(config, &registry)?;
         let secret = secret(config)?;
@@ -106,8 +107,7 @@ impl Daemon {
             kafka: kafka_metrics.clone(),
             metrics: scoring.clone(),
         };
-        let committer = Committer::default();
-        let kept = keeper::Metrics::register(&registry)?;
+        let (committer, kept) = (Committer::default(), keeper::Metrics::register(&registry)?);
         let keeper = keeper(config, secret, &committer, kept)?;
         let owners = Owners::start(owner_settings(config, keeper.clone()), &links)?;
         let owners = Arc::new(owners);
@@ -170,7 +170,6 @@ impl Daemon {
             next = (next + interval).max(now);
             let away = self.consumer.status().problem().is_some();
             let beat = self.pulse.beat(&self.owners, away);
-            self.server.exposition().observe(self.views.current());
             self.witness.look(&beat.cuts);
             self.shifts.look(self.views.current(), beat.is_live());
             // Who is told that all is read must find what was read.

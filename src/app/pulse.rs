@@ -18,7 +18,8 @@ use crate::config::ViewClock;
 use crate::engine::{Store, Usage};
 use crate::ingest::order::Watermark;
 use crate::rank::ScoreBook;
-use crate::view::{View, Views};
+use crate::serve::exposition::Exposition;
+use crate::view::View;
 
 /// For a thread to answer: longer than any batch takes, short beside the patience of a reader.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -26,7 +27,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Draws pictures.
 pub(super) struct Pulse {
     book: Arc<ScoreBook>,
-    views: Views,
+    exposition: Arc<Exposition>,
     clock: ViewClock,
     sequence: u64,
     /// The largest event time over the owned shards.
@@ -60,7 +61,7 @@ impl Pulse {
     /// `state_limit_bytes` is the configured bound on all shards together.
     pub(super) fn new(
         book: Arc<ScoreBook>,
-        views: Views,
+        exposition: Arc<Exposition>,
         clock: ViewClock,
         registry: &Registry,
         state_limit_bytes: u64,
@@ -68,7 +69,7 @@ impl Pulse {
         let metrics = Metrics::register(registry, state_limit_bytes)?;
         Ok(Self {
             book,
-            views,
+            exposition,
             clock,
             sequence: 0,
             newest_ms: None,
@@ -127,7 +128,7 @@ impl Pulse {
         };
         self.sequence += 1;
         let segments = self.book.standings(as_of_ms);
-        self.views.publish(View {
+        self.exposition.publish(View {
             sequence: self.sequence,
             as_of_ms,
             lift_as_of_ms: self.book.lift_as_of_ms(),
@@ -184,7 +185,7 @@ impl Metrics {
                 registry,
                 seconds(
                     "sillage_view_build_seconds",
-                    "Time to merge, rank and publish a view.",
+                    "Time to merge and rank a view, write it if it is scraped, and publish it.",
                     &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0],
                 )?,
             )?,

@@ -117,7 +117,7 @@ impl Server {
         self.address
     }
 
-    /// To be told of every view.
+    /// Publishes every view.
     #[must_use]
     pub fn exposition(&self) -> &Arc<Exposition> {
         &self.exposition

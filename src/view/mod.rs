@@ -51,8 +51,8 @@ impl Views {
         self.0.load_full()
     }
 
-    pub fn publish(&self, view: View) {
-        self.0.store(Arc::new(view));
+    pub fn publish(&self, view: impl Into<Arc<View>>) {
+        self.0.store(view.into());
     }
 }
 

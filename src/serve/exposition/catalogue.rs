@@ -185,7 +185,7 @@ pub static SCRAPE_RENDER: Family = Family {
     name: "sillage_scrape_render_seconds",
     kind: Kind::Histogram,
     labels: &[],
-    help: "Time to write the score families of a view, once for all its readers.",
+    help: "Time that a scrape waits for the score families of its view, which are written before.",
 };
 pub static HTTP_REQUESTS: Family = Family {
     name: "sillage_http_requests_total",

@@ -1,7 +1,7 @@
 //! `/metrics`: scores written from the view, the daemon's own metrics from a registry.
 //!
 //! Invariant: a view is written once, whoever and how many read it in whatever format, and nothing
-//! that left the view is written again.
+//! that left the view is written again. While scrapes come, none of them has to write.
 
 pub mod catalogue;
 mod exemplar;
@@ -16,8 +16,8 @@ mod scores;
 mod selection;
 mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use prometheus::{Histogram, Registry};
@@ -29,7 +29,7 @@ pub use reference::reference;
 pub use writer::Format;
 
 use self::plan::Plan;
-use self::rendered::Rendered;
+use self::rendered::{Picture, Rendered};
 use self::selection::Selection;
 use super::config::ExportConfig;
 use crate::clock;
@@ -42,7 +42,10 @@ pub fn series_of_segment(influencers: usize) -> usize {
     scores::count(&scores::PER_SEGMENT) + influencers * scores::count(&scores::PER_INFLUENCER)
 }
 
-/// Writes metrics. Shared by all who scrape; a scrape blocks for the time of writing.
+/// For how long after a scrape the next one is prepared for: who scrapes comes once a minute.
+const SCRAPED_WITHIN: Duration = Duration::from_secs(90);
+
+/// Writes metrics. Shared by all who scrape.
 pub struct Exposition {
     views: Views,
     registry: Registry,
@@ -54,14 +57,15 @@ pub struct Exposition {
     rendered: Rendered,
 }
 
-/// The plan for the newest view, and since when there is one.
+/// The plan for the newest view, since when there is one, and when a plan was last asked for.
 struct Planned {
     plan: Option<Arc<Plan>>,
     since: Instant,
+    asked: Option<Instant>,
 }
 
 impl Exposition {
-    /// `render_seconds` is told how long the score families of a view took to write.
+    /// `render_seconds` is told how long each scrape waited for the score families of a view.
     #[must_use]
     pub fn new(
         config: &ExportConfig,
@@ -77,7 +81,7 @@ impl Exposition {
             render_seconds,
             exemplars: None,
             selection: Mutex::new(Selection::new(config)),
-            planned: Mutex::new(Planned { plan: None, since: clock::instant() }),
+            planned: Mutex::new(Planned { plan: None, since: clock::instant(), asked: None }),
             rendered: Rendered::default(),
         }
     }
@@ -88,26 +92,38 @@ impl Exposition {
         Self { exemplars: Some(exemplars), ..self }
     }
 
-    /// Decides what of the view is exported. Has to be told of every view, so that hysteresis
-    /// counts views and not scrapes; never waits for one that writes.
+    /// Publishes the next view, to be called for every one. While somebody scrapes it is written
+    /// first, so that a scrape finds it there, and until then finds the one before.
+    pub fn publish(&self, view: View) {
+        let view = Arc::new(view);
+        let plan = locked(&self.selection).advance(Arc::clone(&view));
+        if let Some(plan) = plan {
+            if self.is_scraped(clock::instant()) {
+                self.picture(&plan);
+            }
+            self.show(plan);
+        }
+        self.views.publish(view);
+    }
+
+    /// Decides what of the view is exported, unless that was done; hysteresis counts views and
+    /// not scrapes. Never waits for one that writes.
     pub fn observe(&self, view: Arc<View>) {
-        let mut selection = self.selection.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(plan) = selection.advance(view) else { return };
-        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
-        *planned = Planned { plan: Some(Arc::new(plan)), since: clock::instant() };
+        let mut selection = locked(&self.selection);
+        if let Some(plan) = selection.advance(view) {
+            self.show(plan);
+        }
     }
 
     /// Exports by another configuration from the next view on; who was shown has to earn it anew.
     pub fn configure(&self, config: &ExportConfig) {
-        let mut selection = self.selection.lock().unwrap_or_else(PoisonError::into_inner);
-        selection.configure(config);
+        locked(&self.selection).configure(config);
     }
 
     /// Time since the newest view came.
     #[must_use]
-    pub fn view_age(&self) -> std::time::Duration {
-        let planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
-        clock::instant().saturating_duration_since(planned.since)
+    pub fn view_age(&self) -> Duration {
+        clock::instant().saturating_duration_since(locked(&self.planned).since)
     }
 
     /// The whole body, in pieces: those that readers share, and last what they do not.
@@ -121,11 +137,9 @@ impl Exposition {
             own.extend_from_slice(b"# EOF\n");
         }
         let plan = self.plan();
-        let picture = self.rendered.picture(plan.view.sequence, |samples| {
-            let timer = self.render_seconds.start_timer();
-            scores::write(samples, &plan, &self.model);
-            timer.observe_duration();
-        });
+        let waiting = self.render_seconds.start_timer();
+        let picture = self.picture(&plan);
+        waiting.observe_duration();
         if !compressed {
             let mut pieces = picture.pieces(format);
             pieces.push(own.into());
@@ -139,9 +153,30 @@ impl Exposition {
     fn plan(&self) -> Arc<Plan> {
         // The view that was current before anyone observed one, or one that was not announced.
         self.observe(self.views.current());
-        let planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut planned = locked(&self.planned);
+        planned.asked = Some(clock::instant());
         Arc::clone(planned.plan.as_ref().expect("the view just observed must have a plan"))
     }
+
+    fn show(&self, plan: Plan) {
+        let mut planned = locked(&self.planned);
+        (planned.plan, planned.since) = (Some(Arc::new(plan)), clock::instant());
+    }
+
+    /// Whether a scrape came lately.
+    fn is_scraped(&self, now: Instant) -> bool {
+        let asked = locked(&self.planned).asked;
+        asked.is_some_and(|asked| now.saturating_duration_since(asked) < SCRAPED_WITHIN)
+    }
+
+    fn picture(&self, plan: &Plan) -> Picture {
+        self.rendered
+            .picture(plan.view.sequence, |samples| scores::write(samples, plan, &self.model))
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

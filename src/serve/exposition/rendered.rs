@@ -2,20 +2,23 @@
 //!
 //! Invariant: a buffer is written again only when no reader holds it. Readers that come in time share
 //! one picture, whatever the format; one that lags holds its own until it is done or is cut off. Who
-//! wants text does not wait for those who want it compressed.
+//! wants a picture that is there waits neither for a newer one nor for those who want it compressed.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
 use super::gzip::Front;
+use super::locked;
 use super::scores::Samples;
 use super::writer::{Format, push_head};
 
 #[derive(Default)]
 pub(super) struct Rendered {
     picture: Mutex<Picture>,
+    /// The buffer of the picture before, held by who writes the next.
+    pub(super) spare: Mutex<Arc<Samples>>,
     prometheus: Mutex<Packed>,
     open_metrics: Mutex<Packed>,
 }
@@ -52,19 +55,27 @@ impl AsRef<[u8]> for Samples {
 impl Rendered {
     /// The picture of a view, or of a newer one; `write` appends it where there is only an older.
     pub(super) fn picture(&self, sequence: u64, write: impl FnOnce(&mut Samples)) -> Picture {
-        let mut picture = locked(&self.picture);
-        if picture.sequence < Some(sequence) {
-            let room = picture.samples.text.capacity();
-            let mut samples = match Arc::get_mut(&mut picture.samples) {
-                Some(unread) => std::mem::take(unread),
-                None => Samples { text: Vec::with_capacity(room), starts: Vec::new() },
-            };
-            samples.text.clear();
-            samples.starts.clear();
-            write(&mut samples);
-            *picture = Picture { sequence: Some(sequence), samples: Arc::new(samples) };
+        if let Some(picture) = self.written(sequence) {
+            return picture;
         }
-        picture.clone()
+        let mut spare = locked(&self.spare);
+        if let Some(picture) = self.written(sequence) {
+            return picture;
+        }
+        let mut samples = Arc::get_mut(&mut spare).map(std::mem::take).unwrap_or_default();
+        samples.text.clear();
+        samples.text.reserve(locked(&self.picture).samples.text.capacity());
+        samples.starts.clear();
+        write(&mut samples);
+        let picture = Picture { sequence: Some(sequence), samples: Arc::new(samples) };
+        *spare = std::mem::replace(&mut *locked(&self.picture), picture.clone()).samples;
+        picture
+    }
+
+    /// The newest picture, unless it is older than that of the view.
+    pub(super) fn written(&self, sequence: u64) -> Option<Picture> {
+        let picture = locked(&self.picture);
+        (picture.sequence >= Some(sequence)).then(|| picture.clone())
     }
 
     /// The picture, or a newer one, compressed.
@@ -104,12 +115,11 @@ pub(super) fn lent(front: Arc<Front>) -> Bytes {
     Bytes::from_owner(Shared(front))
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
     use super::super::catalogue;
     use super::*;
 
@@ -127,13 +137,46 @@ mod tests {
     #[test]
     fn a_buffer_is_used_again_once_its_readers_are_gone() {
         let rendered = Rendered::default();
-        let address = text(&rendered, 1, b'a').as_ptr();
-        let reader = text(&rendered, 1, b'x');
-        assert_ne!(text(&rendered, 2, b'b').as_ptr(), address);
-        assert!(reader.iter().all(|byte| *byte == b'a'), "a reader keeps what it got");
-        let address = text(&rendered, 2, b'x').as_ptr();
-        assert_eq!(text(&rendered, 3, b'c').as_ptr(), address);
-        assert_eq!(*text(&rendered, 2, b'x'), [b'c'; 4096], "a newer one is as good");
+        let [first, second] = [(1, b'a'), (2, b'b')].map(|(n, byte)| text(&rendered, n, byte));
+        let addresses = [&first, &second].map(|text| text.as_ptr());
+        drop(second);
+        let third = text(&rendered, 3, b'c').as_ptr();
+        assert!(!addresses.contains(&third), "one is read, the other the newest");
+        assert!(first.iter().all(|byte| *byte == b'a'), "a reader keeps what it got");
+        assert_eq!(text(&rendered, 4, b'd').as_ptr(), addresses[1]);
+        assert_eq!(text(&rendered, 5, b'e').as_ptr(), third);
+        assert_eq!(*text(&rendered, 2, b'x'), [b'e'; 4096], "a newer one is as good");
+    }
+
+    #[test]
+    fn who_comes_while_the_next_is_written_gets_the_one_before() {
+        let rendered = Rendered::default();
+        text(&rendered, 1, b'a');
+        let next = rendered.picture(2, |samples| {
+            samples.text.push(b'b');
+            assert_eq!(*text(&rendered, 1, b'x'), [b'a'; 4096]);
+        });
+        assert_eq!(next.samples.text, b"b");
+    }
+
+    #[test]
+    fn many_who_come_at_once_have_one_write() {
+        let rendered = Rendered::default();
+        let (come, written) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let write = |_: &mut Samples| {
+            written.fetch_add(1, Ordering::Relaxed);
+            while come.load(Ordering::Relaxed) < 10 {
+                thread::yield_now();
+            }
+            // They are about to find it missing.
+            (0..1000).for_each(|_| thread::yield_now());
+        };
+        let read = || {
+            come.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(rendered.picture(1, write).sequence, Some(1));
+        };
+        thread::scope(|scope| (0..10).for_each(|_| _ = scope.spawn(read)));
+        assert_eq!(written.into_inner(), 1);
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub(super) struct Selection {
     edge: usize,
     watch: HashSet<String>,
     limit: usize,
-    sequence: Option<u64>,
+    /// Of the last view.
+    pub(super) sequence: Option<u64>,
     segments: HashMap<Arc<str>, Members>,
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::mpsc;
+use std::thread;
 
 use super::*;
 use crate::model::{Lift, SegmentStandings};
@@ -146,7 +148,55 @@ fn a_view_is_written_once_for_all_readers() {
     of.views.publish(view(2, vec![segment("s", &[("ana", 61.0)])]));
     let third = of.scrape(Format::Prometheus, false).unwrap();
     assert_ne!(first[1], third[1]);
-    assert_eq!(of.render_seconds.get_sample_count(), 2);
+    assert_eq!(of.render_seconds.get_sample_count(), 3, "each tells how long it waited");
+}
+
+/// The view that was written last.
+fn written(of: &Exposition) -> Option<u64> {
+    (0..9).rev().find(|sequence| of.rendered.written(*sequence).is_some())
+}
+
+#[test]
+fn a_view_is_written_before_it_is_asked_for_while_somebody_scrapes() {
+    let of = exposition(vec![segment("s", &[("ana", 60.0)])]);
+    of.publish(view(2, vec![segment("s", &[("ana", 61.0)])]));
+    assert_eq!(written(&of), None, "nobody scrapes");
+    assert!(scraped(&of, Format::Prometheus).contains("influencer=\"ana\"} 61.0\n"));
+    of.publish(view(3, vec![segment("s", &[("ana", 62.0)])]));
+    assert_eq!(written(&of), Some(3), "somebody scraped");
+    assert!(scraped(&of, Format::Prometheus).contains("influencer=\"ana\"} 62.0\n"));
+}
+
+#[test]
+fn who_scraped_once_is_prepared_for_a_while() {
+    let of = exposition(vec![]);
+    scraped(&of, Format::Prometheus);
+    let minutes_later = |minutes| clock::instant() + Duration::from_mins(minutes);
+    assert!(of.is_scraped(minutes_later(1)));
+    assert!(!of.is_scraped(minutes_later(2)));
+}
+
+#[test]
+fn a_scrape_does_not_wait_for_the_next_view_to_be_written() {
+    let of = exposition(vec![]);
+    scraped(&of, Format::Prometheus);
+    let writing = locked(&of.rendered.spare);
+    let (send, read) = mpsc::channel();
+    let patience = Duration::from_secs(10);
+    let meanwhile = thread::scope(|scope| {
+        scope.spawn(|| of.publish(view(2, vec![segment("s", &[("ana", 60.0)])])));
+        let deadline = clock::instant() + patience;
+        while locked(&of.selection).sequence < Some(2) {
+            assert!(clock::instant() < deadline, "not published");
+            thread::yield_now();
+        }
+        scope.spawn(|| send.send(scraped(&of, Format::Prometheus)));
+        let meanwhile = read.recv_timeout(patience);
+        drop(writing);
+        meanwhile
+    });
+    assert!(!meanwhile.expect("a scrape waited").contains("ana"));
+    assert!(scraped(&of, Format::Prometheus).contains("ana"));
 }
 
 #[test]
