@@ -71,7 +71,7 @@ fn start(kafka: &Kafka) -> Sillage {
 fn scraped(kafka: &Kafka, events: u64, every: Duration) -> Turns {
     let sillage = start(kafka);
     // From the first scrape on the next one is prepared for.
-    sillage.metrics().expect("an answer");
+    sillage.await_events(1);
     let scrapers = Scrapers::paused(sillage.address(), every);
     let turns = progress::catch_up(&sillage, events, &scrapers);
     println!("         {turns}");
