@@ -19,6 +19,8 @@ pub trait Columns {
 
 /// Gives the columns of a picture, in the order in which they were written.
 pub trait Source {
+    /// The layout that it was written in.
+    fn version(&self) -> u8;
     fn words(&mut self) -> Result<Vec<u64>, Broken>;
     fn text(&mut self) -> Result<Vec<u8>, Broken>;
 }

@@ -94,6 +94,11 @@ impl Key {
         Self(influencer << Self::KIND_BITS | 3)
     }
 
+    /// Of a slot, not an influencer.
+    pub(super) const fn is_of_slot(self) -> bool {
+        matches!(self.0 & 3, 1 | 2)
+    }
+
     pub(super) const fn is_acted(self) -> bool {
         self.0 & 3 == 1
     }

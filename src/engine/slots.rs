@@ -13,7 +13,7 @@ use super::columns::{
     read_rows, within, write_list, write_names, write_rows,
 };
 use super::index::Index;
-use super::picture::{Frame, Places};
+use super::picture::{Frame, Near, Places};
 use super::prefetch::prefetch;
 use super::segments::SegmentId;
 use crate::model::{Account, AccountKey, Fans, RESIDUE, RING, Sums};
@@ -301,6 +301,13 @@ impl Slots {
     pub(super) fn pairs(&self) -> Vec<(SegmentId, u32)> {
         let pair = |slot: &Slot| (slot.segment, slot.influencer);
         (0..self.end()).map(|slot| pair(self.get(slot))).collect()
+    }
+
+    /// The slots in use by segment.
+    pub(super) fn near(&self) -> Near {
+        let gone = [self.records.freed(), &self.retired];
+        let slots = Places::of_store(&gone).up_to(self.records.end());
+        Near::of(slots.map(|slot| (slot, self.get(slot).segment)))
     }
 
     pub(super) fn write(&self, newest_bucket: u32, columns: &mut impl Columns) {

@@ -9,8 +9,8 @@ use super::histories;
 use crate::engine::{Broken, Columns as _, Frozen, Limits, Shard};
 use crate::model::{Histories, Params};
 
-/// The layout of a body, its first byte.
-const VERSION: u8 = 1;
+/// The layout of a body, its first byte. Those before are read too.
+const VERSION: u8 = 2;
 
 /// Appends a body; equal states give equal bytes.
 pub fn encode(frozen: &Frozen, histories: Option<&Histories>, out: &mut Vec<u8>) {

@@ -1,5 +1,6 @@
-//! Columns as bytes: the first byte of each number side by side, then the second, and so on, each
-//! of these planes compressed by itself.
+//! Columns as bytes: how many bytes each number takes side by side, then the first byte of each that
+//! has one, then the second, and so on, each of these planes compressed by itself, small bytes
+//! several in one.
 //!
 //! Invariant: a plane takes as many bytes to read as its header says, however it was compressed.
 
@@ -13,6 +14,9 @@ const LEVEL: i32 = 1;
 /// Bytes under which compressing costs more than it saves.
 const COMPRESSED_FROM: usize = 32;
 
+/// The layout in which each number had a byte in every plane, and each byte was its own.
+const WHOLE_PLANES: u8 = 1;
+
 /// Numbers or bytes of a page at most.
 const PAGE_MAX: usize = 1 << 24;
 
@@ -21,7 +25,9 @@ pub(super) struct Encoder<'a> {
     /// Where the body begins in it.
     start: usize,
     compressor: Compressor<'static>,
+    lengths: Vec<u8>,
     plane: Vec<u8>,
+    packed: Vec<u8>,
     compressed: Vec<u8>,
     /// Bytes that a decoder will make of it.
     expanded: usize,
@@ -31,9 +37,11 @@ pub(super) struct Encoder<'a> {
 }
 
 pub(super) struct Decoder<'a> {
+    version: u8,
     rest: &'a [u8],
     decompressor: Decompressor<'static>,
     plane: Vec<u8>,
+    packed: Vec<u8>,
     /// Bytes that may still be made of it.
     expansion: usize,
 }
@@ -48,7 +56,9 @@ impl<'a> Encoder<'a> {
             out,
             start,
             compressor,
+            lengths: Vec::new(),
             plane: Vec::new(),
+            packed: Vec::new(),
             compressed: Vec::new(),
             expanded: 0,
             goes_on,
@@ -76,25 +86,80 @@ impl<'a> Encoder<'a> {
         self.out.push(low_byte(number as u64));
     }
 
-    /// Appends `self.plane`, compressed if that pays.
-    fn plane(&mut self) {
+    /// Appends a plane, compressed if that pays. Bytes that fit one, two or four bits are packed
+    /// first, so that frequent ones can take less than a bit.
+    fn plane(&mut self, plane: &[u8]) {
+        let any = plane.iter().fold(0, |any, byte| any | byte);
+        let width = Width::of(any);
+        self.packed.clear();
+        width.pack(plane, &mut self.packed);
         self.compressed.clear();
-        self.compressed.reserve(zstd::zstd_safe::compress_bound(self.plane.len()));
-        let tried = self.plane.len() >= COMPRESSED_FROM
-            && self.compressor.compress_to_buffer(&self.plane, &mut self.compressed).is_ok();
-        if tried && self.compressed.len() < self.plane.len() {
-            self.number(self.compressed.len());
-            self.out.extend_from_slice(&self.compressed);
-        } else {
-            self.number(0);
-            self.out.extend_from_slice(&self.plane);
-        }
+        self.compressed.reserve(zstd::zstd_safe::compress_bound(self.packed.len()));
+        let tried = self.packed.len() >= COMPRESSED_FROM
+            && self.compressor.compress_to_buffer(&self.packed, &mut self.compressed).is_ok();
+        let pays = tried && self.compressed.len() < self.packed.len();
+        self.number(if pays { self.compressed.len() } else { 0 } << 2 | width as usize);
+        self.out.extend_from_slice(if pays { &self.compressed } else { &self.packed });
     }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "the low byte is what is asked for")]
 const fn low_byte(word: u64) -> u8 {
     word as u8
+}
+
+/// Bytes that a number takes.
+fn length(word: u64) -> u8 {
+    low_byte(u64::from((64 - word.leading_zeros()).div_ceil(8)))
+}
+
+/// Bits that each byte of a plane takes, as the power of two.
+#[derive(Clone, Copy)]
+enum Width {
+    One,
+    Two,
+    Four,
+    Eight,
+}
+
+impl Width {
+    /// That of bytes which have no other bits than `any`.
+    const fn of(any: u8) -> Self {
+        match any {
+            0..2 => Self::One,
+            2..4 => Self::Two,
+            4..16 => Self::Four,
+            16.. => Self::Eight,
+        }
+    }
+
+    const fn from_low_bits(number: usize) -> Self {
+        match number & 3 {
+            0 => Self::One,
+            1 => Self::Two,
+            2 => Self::Four,
+            _ => Self::Eight,
+        }
+    }
+
+    const fn bits(self) -> usize {
+        1 << self as usize
+    }
+
+    /// Appends the bytes, the first in the lowest bits.
+    fn pack(self, bytes: &[u8], packed: &mut Vec<u8>) {
+        let one = |all: u64, byte: &u8| all << self.bits() | u64::from(*byte);
+        let several = bytes.chunks(8 / self.bits());
+        packed.extend(several.map(|several| low_byte(several.iter().rev().fold(0, one))));
+    }
+
+    /// Appends `len` bytes that were packed.
+    fn unpack(self, packed: &[u8], len: usize, bytes: &mut Vec<u8>) {
+        let (bits, mask) = (self.bits(), u8::MAX >> (8 - self.bits()));
+        let unpacked =
+            packed.iter().flat_map(|all| (0..8).step_by(bits).map(move |at| all >> at & mask));
+        bytes.extend(unpacked.take(len));
+    }
 }
 
 impl Columns for Encoder<'_> {
@@ -107,15 +172,24 @@ impl Columns for Encoder<'_> {
             return;
         }
         self.expanded += size_of_val(page);
-        let any = page.iter().fold(0, |any, word| any | word);
-        let is_there = |at: &u32| low_byte(any >> (8 * at)) != 0;
-        let present = (0..8).filter(is_there).fold(0, |mask, at| mask | 1 << at);
-        self.out.push(present);
-        for at in (0..8).filter(is_there) {
-            self.plane.clear();
-            self.plane.extend(page.iter().map(|word| low_byte(word >> (8 * at))));
-            self.plane();
+        let mut lengths = std::mem::take(&mut self.lengths);
+        lengths.clear();
+        lengths.extend(page.iter().map(|word| length(*word)));
+        let longest = lengths.iter().copied().max().unwrap_or_default();
+        self.out.push(longest);
+        if longest > 1 {
+            self.plane(&lengths);
         }
+        let mut plane = std::mem::take(&mut self.plane);
+        for at in 0..longest {
+            plane.clear();
+            // A single plane says itself which bytes are zero.
+            let there = |length: u8| length > at || longest == 1;
+            let numbers = page.iter().zip(&lengths).filter(|(_, length)| there(**length));
+            plane.extend(numbers.map(|(word, _)| low_byte(word >> (8 * at))));
+            self.plane(&plane);
+        }
+        (self.lengths, self.plane) = (lengths, plane);
     }
 
     fn text(&mut self, page: &[u8]) {
@@ -124,9 +198,7 @@ impl Columns for Encoder<'_> {
         }
         self.number(page.len());
         self.expanded += page.len();
-        self.plane.clear();
-        self.plane.extend_from_slice(page);
-        self.plane();
+        self.plane(page);
     }
 
     fn is_over(&self) -> bool {
@@ -138,14 +210,16 @@ impl<'a> Decoder<'a> {
     /// How many times as long as a body what it says may be.
     pub(super) const EXPANSION: usize = 1024;
 
-    pub(super) fn new(version: u8, body: &'a [u8]) -> Result<Self, Broken> {
-        let (first, rest) = body.split_first().ok_or(Broken::Length)?;
-        if *first != version {
-            return Err(Broken::Version(*first));
+    /// Of a body of a version up to `newest`.
+    pub(super) fn new(newest: u8, body: &'a [u8]) -> Result<Self, Broken> {
+        let (version, rest) = body.split_first().ok_or(Broken::Length)?;
+        if !(WHOLE_PLANES..=newest).contains(version) {
+            return Err(Broken::Version(*version));
         }
         let decompressor = Decompressor::new().map_err(|_error| Broken::Compression)?;
         let expansion = body.len().saturating_mul(Self::EXPANSION).saturating_add(Self::EXPANSION);
-        Ok(Self { rest, decompressor, plane: Vec::new(), expansion })
+        let (plane, packed) = (Vec::new(), Vec::new());
+        Ok(Self { version: *version, rest, decompressor, plane, packed, expansion })
     }
 
     /// That everything was read, but for padding.
@@ -184,19 +258,62 @@ impl<'a> Decoder<'a> {
 
     /// Reads a plane of `len` bytes into `self.plane`.
     fn plane(&mut self, len: usize) -> Result<(), Broken> {
+        let number = self.number()?;
+        let (compressed, width) = match self.version {
+            WHOLE_PLANES => (number, Width::Eight),
+            _ => (number >> 2, Width::from_low_bits(number)),
+        };
+        self.packed(compressed, (len * width.bits()).div_ceil(8))?;
         self.plane.clear();
-        match self.number()? {
-            0 => {
-                let bytes = self.bytes(len)?;
-                self.plane.extend_from_slice(bytes);
+        width.unpack(&self.packed, len, &mut self.plane);
+        Ok(())
+    }
+
+    /// Reads `len` bytes, which take `compressed` if that is not 0, into `self.packed`.
+    fn packed(&mut self, compressed: usize, len: usize) -> Result<(), Broken> {
+        self.packed.clear();
+        if compressed == 0 {
+            let bytes = self.bytes(len)?;
+            self.packed.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let compressed = self.bytes(compressed)?;
+        self.packed.reserve_exact(len);
+        let read = self.decompressor.decompress_to_buffer(compressed, &mut self.packed);
+        if read.is_err() || self.packed.len() != len {
+            return Err(Broken::Compression);
+        }
+        Ok(())
+    }
+
+    /// Reads numbers of which each has a byte in every plane that there is.
+    fn whole_planes(&mut self, words: &mut [u64]) -> Result<(), Broken> {
+        let [present] = self.bytes(1)? else { return Err(Broken::Length) };
+        for at in (0..8).filter(|at| present >> at & 1 == 1) {
+            self.plane(words.len())?;
+            for (word, byte) in words.iter_mut().zip(&self.plane) {
+                *word |= u64::from(*byte) << (8 * at);
             }
-            compressed => {
-                let compressed = self.bytes(compressed)?;
-                self.plane.reserve_exact(len);
-                let read = self.decompressor.decompress_to_buffer(compressed, &mut self.plane);
-                if read.is_err() || self.plane.len() != len {
-                    return Err(Broken::Compression);
-                }
+        }
+        Ok(())
+    }
+
+    /// Reads numbers of which each has a byte in as many planes as it takes.
+    fn planes(&mut self, words: &mut [u64]) -> Result<(), Broken> {
+        let [longest] = *self.bytes(1)? else { return Err(Broken::Length) };
+        let mut lengths = vec![longest; words.len()];
+        if longest > 1 {
+            self.plane(words.len())?;
+            std::mem::swap(&mut lengths, &mut self.plane);
+        }
+        if longest > 8 || lengths.iter().any(|length| *length > longest) {
+            return Err(Broken::Content("number"));
+        }
+        for at in 0..longest {
+            self.plane(lengths.iter().filter(|length| **length > at).count())?;
+            let there = words.iter_mut().zip(&lengths).filter(|(_, length)| **length > at);
+            for ((word, _), byte) in there.zip(&self.plane) {
+                *word |= u64::from(*byte) << (8 * at);
             }
         }
         Ok(())
@@ -209,15 +326,16 @@ impl Source for Decoder<'_> {
         if len == 0 {
             return Ok(Vec::new());
         }
-        let [present] = self.bytes(1)? else { return Err(Broken::Length) };
         let mut words = vec![0; len];
-        for at in (0..8).filter(|at| present >> at & 1 == 1) {
-            self.plane(len)?;
-            for (word, byte) in words.iter_mut().zip(&self.plane) {
-                *word |= u64::from(*byte) << (8 * at);
-            }
+        match self.version {
+            WHOLE_PLANES => self.whole_planes(&mut words)?,
+            _ => self.planes(&mut words)?,
         }
         Ok(words)
+    }
+
+    fn version(&self) -> u8 {
+        self.version
     }
 
     fn text(&mut self) -> Result<Vec<u8>, Broken> {
@@ -239,34 +357,37 @@ mod tests {
             vec![0; 1000],
             (0..1000).map(|n| (n << 40) + n % 3).collect(),
             vec![u64::MAX, 0, 1 << 63],
+            (0..100).map(|n| n % 2).collect(),
+            (0..101).map(|n| (n % 4) << (n % 7 * 8)).collect(),
+            (0..1001).map(|n| n % 16).collect(),
         ];
         let mut goes_on = || true;
-        let mut encoder = Encoder::new(1, Vec::new(), &mut goes_on);
+        let mut encoder = Encoder::new(2, Vec::new(), &mut goes_on);
         for page in &pages {
             encoder.words(page);
             encoder.text(format!("{page:?}").as_bytes());
         }
         let body = encoder.finish();
-        let mut decoder = Decoder::new(1, &body).unwrap();
+        let mut decoder = Decoder::new(2, &body).unwrap();
         for page in &pages {
             assert_eq!(decoder.words().as_ref(), Ok(page));
             assert_eq!(decoder.text(), Ok(format!("{page:?}").into_bytes()));
         }
         assert_eq!(decoder.words(), Err(Broken::Length));
-        assert_eq!(Decoder::new(2, &body).map(drop), Err(Broken::Version(1)));
+        assert_eq!(Decoder::new(1, &body).map(drop), Err(Broken::Version(2)));
     }
 
     #[test]
     fn what_expands_beyond_all_measure_is_broken() {
         let mut goes_on = || true;
-        let mut encoder = Encoder::new(1, Vec::new(), &mut goes_on);
+        let mut encoder = Encoder::new(2, Vec::new(), &mut goes_on);
         let page = vec![0; 100_000];
         for _ in 0..100 {
             encoder.words(&page);
         }
         let body = encoder.finish();
         let read = |body: &[u8]| {
-            let mut decoder = Decoder::new(1, body)?;
+            let mut decoder = Decoder::new(2, body)?;
             (0..100).try_for_each(|_| decoder.words().map(drop))?;
             decoder.finish()
         };

@@ -72,8 +72,11 @@ fn bytes_that_were_changed_are_decoded_or_broken() {
         broken += usize::from(decode(&body[..len], &input.params, &LIMITS).is_err());
     }
     assert_eq!(broken, body.len(), "no part of a body is one");
-    let other = [&[2], &body[1..]].concat();
-    assert_eq!(decode(&other, &input.params, &LIMITS).map(drop), Err(Broken::Version(2)));
+    for version in [0, 3] {
+        let other = [&[version], &body[1..]].concat();
+        let unknown = Err(Broken::Version(version));
+        assert_eq!(decode(&other, &input.params, &LIMITS).map(drop), unknown);
+    }
 }
 
 /// The pages of a picture, as they are before they are compressed.
@@ -95,6 +98,10 @@ impl Columns for Pages {
 }
 
 impl Source for Pages {
+    fn version(&self) -> u8 {
+        2
+    }
+
     fn words(&mut self) -> Result<Vec<u64>, Broken> {
         self.read.0 += 1;
         self.words.get(self.read.0 - 1).cloned().ok_or(Broken::Length)

@@ -3,18 +3,23 @@
 //!
 //! Invariant: a picture brings its own, so that it is read to the last bit wherever it was written.
 
+use super::near::Near;
 use crate::engine::columns::{Broken, Columns, Source, narrow, within};
 use crate::engine::segments::{SegmentId, SetId};
 use crate::model::HISTORY;
 
 #[derive(Clone, Default)]
 pub(in crate::engine) struct Frame {
+    /// The layout of what is read.
+    pub(in crate::engine) version: u8,
     /// What so many buckets leave of a unit.
     pub(in crate::engine) fade: Vec<f64>,
     pub(in crate::engine) newest_bucket: u32,
     pub(in crate::engine) newest_ms: i64,
     /// Of each slot the segment and the influencer: beside each other they stay in the caches.
     pub(in crate::engine) pairs: Vec<(SegmentId, u32)>,
+    /// How keys tell slots.
+    pub(in crate::engine) near: Near,
     /// Where the numbers of each kind end.
     pub(in crate::engine) ends: Ends,
 }

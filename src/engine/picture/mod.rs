@@ -6,10 +6,12 @@
 
 mod frame;
 mod head;
+mod near;
 mod people;
 mod places;
 
 pub(super) use frame::Frame;
+pub(super) use near::Near;
 pub(super) use places::Places;
 
 use self::head::Head;
@@ -76,6 +78,7 @@ impl Shard {
         let head = Head::read(source)?;
         head.restore(&mut shard)?;
         let mut frame = Frame {
+            version: source.version(),
             fade: Frame::read_fade(source)?,
             newest_bucket: head.newest_bucket,
             newest_ms: head.newest_ms.unwrap_or_default(),
@@ -83,7 +86,7 @@ impl Shard {
         };
         (frame.ends.segments, frame.ends.sets) = shard.segments.read(source)?;
         (frame.ends.influencers, frame.ends.slots) = shard.slots.read(&frame, source)?;
-        frame.pairs = shard.slots.pairs();
+        (frame.pairs, frame.near) = (shard.slots.pairs(), shard.slots.near());
         let (actors, blocks, touches) = (shard.actors, shard.blocks, shard.touches);
         let mut people = People { actors, blocks, touches };
         people.read(&frame, source)?;
@@ -107,7 +110,8 @@ impl Frozen {
         self.frame.write_fade(columns);
         self.segments.write(columns);
         self.slots.write(self.frame.newest_bucket, columns);
-        let frame = Frame { pairs: self.slots.pairs(), ..self.frame.clone() };
+        let (pairs, near) = (self.slots.pairs(), self.slots.near());
+        let frame = Frame { pairs, near, ..self.frame.clone() };
         self.people.write(&frame, columns);
         self.ids.write(self.frame.newest_ms, columns);
         self.waiting.write(&self.frame, columns);

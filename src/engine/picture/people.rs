@@ -7,13 +7,16 @@ use super::places::Places;
 use crate::engine::actors::{Actor, Actors};
 use crate::engine::blocks::{Blocks, MAX_ENTRIES};
 use crate::engine::columns::{
-    Broken, Columns, PAGE_ROWS, Page, Source, narrow, read_list, write_list,
+    Broken, Columns, PAGE_ROWS, Page, Source, apart, back, narrow, read_list, write_list,
 };
 use crate::engine::entry::{Acted, Entry, Following, Key, Twentieths};
 use crate::engine::member::Member;
 use crate::engine::segments::SegmentId;
 use crate::engine::touches::{Touch, Touches};
 use crate::engine::units::Run;
+
+/// The layout in which a key was told by its own number, and the room for touches by its length.
+const KEYS_BY_NUMBER: u8 = 1;
 
 /// Actors whose lists are asked for ahead of their turn.
 const AHEAD: u32 = 8;
@@ -112,12 +115,12 @@ impl People {
         let [key, units, ring, seen, set, lag] = actor.row(frame, lists.members.first());
         let (members, entries) = (lists.members.len() as u64, actor.entries.len().into());
         let (used, room) = actor.touched.lens();
-        let (used, room) = (used.into(), room.into());
+        let (used, room) = (used.into(), apart(room.into(), likely_room(used)));
         pages.actors.push([key, units, ring, seen, set, lag, members, entries, used, room]);
 
         let entries = self.blocks.entries(actor.entries);
         for (key, entry) in self.blocks.keys(actor.entries).iter().zip(entries) {
-            pages.keys.push(key.row());
+            pages.keys.push(frame.near.row(*key, &lists.members));
             match entry {
                 Entry::Acted(acted) => {
                     let member = lists.near(frame.pair(key.id()));
@@ -152,11 +155,20 @@ impl People {
         lists.read_entries(narrow(entries)?, frame, pages)?;
         actor.entries = self.blocks.put_back(&lists.keys, &lists.entries);
         lists.read_touches(narrow(used)?, frame, pages)?;
+        let room = match frame.version {
+            KEYS_BY_NUMBER => room,
+            _ => back(room, likely_room(narrow(used)?)),
+        };
         actor.touched = self.touches.put_back(&lists.touches, narrow(room)?)?;
         self.actors.put_back(at, actor);
         self.actors.put_back_members(at, &lists.members);
         Ok(())
     }
+}
+
+/// The room of a list of touches that doubled whenever it was full.
+fn likely_room(used: u8) -> u64 {
+    if used == 0 { 0 } else { u64::from(used).next_power_of_two().clamp(2, 255) }
 }
 
 impl Lists {
@@ -179,8 +191,13 @@ impl Lists {
             return Err(Broken::Content("entries"));
         }
         for _ in 0..len {
-            let [id, kind] = pages.keys.take()?;
-            self.keys.push(Key::from_row([id, kind])?);
+            let row = pages.keys.take()?;
+            let key = match frame.version {
+                KEYS_BY_NUMBER => Key::from_row(row)?,
+                _ => frame.near.key(row, &self.members)?,
+            };
+            self.keys.push(key);
+            let [id, kind] = key.row();
             let entry = match kind {
                 1 => {
                     let member = self.near(frame.pair(frame.slot(id)?));
