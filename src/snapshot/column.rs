@@ -25,8 +25,9 @@ pub(super) struct Encoder<'a> {
     /// Where the body begins in it.
     start: usize,
     compressor: Compressor<'static>,
-    lengths: Vec<u8>,
     plane: Vec<u8>,
+    /// Numbers that have bytes in the planes to come.
+    rest: Vec<u64>,
     packed: Vec<u8>,
     compressed: Vec<u8>,
     /// Bytes that a decoder will make of it.
@@ -56,8 +57,8 @@ impl<'a> Encoder<'a> {
             out,
             start,
             compressor,
-            lengths: Vec::new(),
             plane: Vec::new(),
+            rest: Vec::new(),
             packed: Vec::new(),
             compressed: Vec::new(),
             expanded: 0,
@@ -148,6 +149,10 @@ impl Width {
 
     /// Appends the bytes, the first in the lowest bits.
     fn pack(self, bytes: &[u8], packed: &mut Vec<u8>) {
+        if matches!(self, Self::Eight) {
+            packed.extend_from_slice(bytes);
+            return;
+        }
         let one = |all: u64, byte: &u8| all << self.bits() | u64::from(*byte);
         let several = bytes.chunks(8 / self.bits());
         packed.extend(several.map(|several| low_byte(several.iter().rev().fold(0, one))));
@@ -155,6 +160,10 @@ impl Width {
 
     /// Appends `len` bytes that were packed.
     fn unpack(self, packed: &[u8], len: usize, bytes: &mut Vec<u8>) {
+        if matches!(self, Self::Eight) {
+            bytes.extend_from_slice(packed);
+            return;
+        }
         let (bits, mask) = (self.bits(), u8::MAX >> (8 - self.bits()));
         let unpacked =
             packed.iter().flat_map(|all| (0..8).step_by(bits).map(move |at| all >> at & mask));
@@ -172,24 +181,29 @@ impl Columns for Encoder<'_> {
             return;
         }
         self.expanded += size_of_val(page);
-        let mut lengths = std::mem::take(&mut self.lengths);
-        lengths.clear();
-        lengths.extend(page.iter().map(|word| length(*word)));
-        let longest = lengths.iter().copied().max().unwrap_or_default();
+        let (mut plane, mut rest) =
+            (std::mem::take(&mut self.plane), std::mem::take(&mut self.rest));
+        let longest = length(page.iter().fold(0, |any, word| any | word));
         self.out.push(longest);
+        rest.clear();
+        rest.extend_from_slice(page);
+        // A single plane says itself which numbers are 0.
         if longest > 1 {
-            self.plane(&lengths);
-        }
-        let mut plane = std::mem::take(&mut self.plane);
-        for at in 0..longest {
             plane.clear();
-            // A single plane says itself which bytes are zero.
-            let there = |length: u8| length > at || longest == 1;
-            let numbers = page.iter().zip(&lengths).filter(|(_, length)| there(**length));
-            plane.extend(numbers.map(|(word, _)| low_byte(word >> (8 * at))));
+            plane.extend(page.iter().map(|word| length(*word)));
             self.plane(&plane);
+            rest.retain(|word| *word != 0);
         }
-        (self.lengths, self.plane) = (lengths, plane);
+        for _ in 0..longest {
+            plane.clear();
+            plane.extend(rest.iter().map(|word| low_byte(*word)));
+            self.plane(&plane);
+            rest.retain_mut(|word| {
+                *word >>= 8;
+                *word != 0
+            });
+        }
+        (self.plane, self.rest) = (plane, rest);
     }
 
     fn text(&mut self, page: &[u8]) {
