@@ -43,5 +43,6 @@ pub use columns::{
 };
 pub use decay::pow2;
 pub use picture::Frozen;
+pub(crate) use prefetch::prefetch_whole;
 pub use publish::{SlotName, Store, Usage};
 pub use shard::{Limits, Outcome, Shard};

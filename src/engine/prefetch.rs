@@ -22,7 +22,7 @@ pub(super) fn prefetch<T>(place: &T) {
 
 /// Asks for all lines of a record that may lie across two.
 #[inline]
-pub(super) fn prefetch_whole<T>(place: &T) {
+pub(crate) fn prefetch_whole<T>(place: &T) {
     prefetch(place);
     // The last byte, by address only.
     let end = std::ptr::from_ref(place).cast::<u8>().wrapping_add(size_of::<T>().saturating_sub(1));

@@ -279,6 +279,8 @@ impl Slots {
             let is_live = |slot: &u32| self.records.get(*slot).segment != SegmentId::NONE;
             self.changed = slots.filter(is_live).collect();
         }
+        // In the order in which they lie, memory comes by itself.
+        self.changed.sort_unstable();
         for slot in self.changed.drain(..) {
             let record = self.records.get_mut(slot);
             record.changed = false;

@@ -13,7 +13,7 @@ use super::directory::{Directory, Listing, Watching};
 use super::merge::{Merged, Moment, add_segment};
 use super::part::Part;
 use super::score::{Candidate, Setting, order};
-use crate::engine::Shard;
+use crate::engine::{Shard, prefetch_whole};
 use crate::model::{AccountKey, Evidence, Lift, Params, SegmentStandings, SegmentSums};
 
 /// The merged sums of all owned shards.
@@ -21,6 +21,8 @@ pub struct ScoreBook {
     params: Params,
     parts: DashMap<i32, Part, FixedState>,
     directory: Mutex<Directory>,
+    /// Reused from reading to reading: touching fresh memory costs as much as adding up.
+    sum: Mutex<Sum>,
 }
 
 /// The sums of all shards, by the directory's numbers.
@@ -38,6 +40,7 @@ impl ScoreBook {
             params: params.clone(),
             parts: DashMap::with_hasher(FixedState::default()),
             directory: Mutex::default(),
+            sum: Mutex::default(),
         }
     }
 
@@ -79,7 +82,7 @@ impl ScoreBook {
     pub fn forget(&self, partition: i32) {
         let Some((_, part)) = self.parts.remove(&partition) else { return };
         let mut directory = self.directory();
-        for slot in part.slots() {
+        for (slot, _) in part.slots() {
             directory.release(slot.number);
         }
     }
@@ -98,8 +101,10 @@ impl ScoreBook {
     #[must_use]
     pub fn standings(&self, as_of_ms: i64) -> Vec<SegmentStandings> {
         let moment = Moment::new(&self.params, as_of_ms);
-        let sum = self.sum(&moment);
-        let mut segments = rank(&mut self.directory(), &sum, &self.params);
+        let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
+        self.add_up(&mut sum, &moment);
+        let mut segments = rank(&mut self.directory(), &sum, &moment);
+        drop(sum);
         segments.retain(|s| {
             s.active_audience > 0.0
                 || !s.influencers.is_empty()
@@ -115,28 +120,34 @@ impl ScoreBook {
     }
 
     /// Adds all shards up, in the order of their partitions.
-    fn sum(&self, moment: &Moment<'_>) -> Sum {
+    fn add_up(&self, sum: &mut Sum, moment: &Moment<'_>) {
         let mut partitions: Vec<i32> = self.parts.iter().map(|part| *part.key()).collect();
         partitions.sort_unstable();
-        let mut sum = Sum::default();
-        // Growing would copy all of it, and touch fresh memory, view after view.
-        sum.slots.reserve_exact(self.directory().listings.len());
+        sum.slots.clear();
+        sum.segments.clear();
+        sum.outbound.clear();
         for partition in partitions {
             let Some(part) = self.parts.get(&partition) else { continue };
-            let factor = moment.factor(part.landmark_ms);
-            for slot in part.slots() {
-                let merged = at(&mut sum.slots, slot.number);
-                merged.add(&slot.sums, factor, moment);
+            let listings = self.directory().listings.len();
+            if sum.slots.len() < listings {
+                sum.slots.resize(listings, Merged::default());
+            }
+            let fading = moment.fading(part.landmark_ms);
+            for (slot, ahead) in part.slots() {
+                if let Some(ahead) = ahead {
+                    prefetch_whole(&sum.slots[ahead as usize]);
+                }
+                let merged = &mut sum.slots[slot.number as usize];
+                merged.add(&slot.sums, fading, moment);
                 merged.attribute(&slot.attributed);
             }
             for (segment, sums) in &part.segments {
-                add_segment(at(&mut sum.segments, *segment), sums, factor);
+                add_segment(at(&mut sum.segments, *segment), sums, fading.factor);
             }
             for (account, own) in &part.outbound {
                 *sum.outbound.entry(*account).or_default() += moment.outbound_credit(own);
             }
         }
-        sum
     }
 
     fn directory(&self) -> MutexGuard<'_, Directory> {
@@ -145,7 +156,7 @@ impl ScoreBook {
 }
 
 /// The standings of each segment, in no particular order.
-fn rank(directory: &mut Directory, sum: &Sum, params: &Params) -> Vec<SegmentStandings> {
+fn rank(directory: &mut Directory, sum: &Sum, moment: &Moment<'_>) -> Vec<SegmentStandings> {
     let mut listed = vec![0; directory.segments.len()];
     for (listing, _) in directory.listings.iter().zip(&sum.slots).filter(|(l, s)| is_listed(l, s)) {
         listed[listing.segment as usize] += 1;
@@ -155,8 +166,8 @@ fn rank(directory: &mut Directory, sum: &Sum, params: &Params) -> Vec<SegmentSta
     for (n, segment) in directory.segments.iter().enumerate() {
         let sums = sum.segments.get(n).copied().unwrap_or_default();
         let (active_audience, conversions) = (sums.active_audience, segment.conversions);
-        let half = params.half_saturation_in(&segment.name);
-        settings.push(Setting { params, half, active_audience, conversions });
+        let half = moment.params.half_saturation_in(&segment.name);
+        settings.push(Setting { moment, half, active_audience, conversions });
         segments.push(SegmentStandings {
             segment: segment.name.clone(),
             active_audience,
@@ -166,6 +177,8 @@ fn rank(directory: &mut Directory, sum: &Sum, params: &Params) -> Vec<SegmentSta
             influencers: Vec::with_capacity(listed[n]),
         });
     }
+    let outbound = |account| sum.outbound.get(&account).copied().unwrap_or_default();
+    let outbound: Vec<f64> = directory.influencers.iter().map(|i| outbound(i.key)).collect();
     for (listing, sums) in directory.listings.iter_mut().zip(&sum.slots) {
         if !is_listed(listing, sums) {
             listing.sides = None;
@@ -175,7 +188,7 @@ fn rank(directory: &mut Directory, sum: &Sum, params: &Params) -> Vec<SegmentSta
         let candidate = Candidate {
             name: &influencer.name,
             sums,
-            outbound: sum.outbound.get(&influencer.key).copied().unwrap_or_default(),
+            outbound: outbound[listing.influencer as usize],
             lift: listing.lift.as_deref().unwrap_or(&Lift::NONE),
             sides: listing.sides,
         };

@@ -3,12 +3,16 @@
 //! Invariant: each slot that is kept is referred to in the directory, once.
 
 use std::collections::HashMap;
+use std::iter::repeat;
 
 use foldhash::fast::FixedState;
 
 use super::directory::{Directory, Watching};
 use crate::engine::SlotName;
 use crate::model::{AccountKey, Attributed, Outbound, SegmentSums, Sums};
+
+/// Slots that are read ahead of the one in hand.
+const AHEAD: usize = 16;
 
 #[derive(Default)]
 pub(super) struct Part {
@@ -66,7 +70,10 @@ impl Part {
         }
     }
 
-    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter().flatten()
+    /// The slots, each with the number of one that comes some places later.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&Slot, Option<u32>)> {
+        let ahead = self.slots.iter().skip(AHEAD).map(Option::as_ref).chain(repeat(None));
+        let slots = self.slots.iter().zip(ahead);
+        slots.filter_map(|(slot, ahead)| Some((slot.as_ref()?, ahead.map(|ahead| ahead.number))))
     }
 }

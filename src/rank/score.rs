@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::label::{Indices, Sides};
-use super::merge::Merged;
-use crate::model::{HalfSaturation, Lift, Params, Standing};
+use super::merge::{Merged, Moment};
+use crate::model::{HalfSaturation, Lift, Standing};
 
 /// What holds for all influencers of a segment.
 pub(super) struct Setting<'a> {
-    pub(super) params: &'a Params,
+    pub(super) moment: &'a Moment<'a>,
     pub(super) half: HalfSaturation,
     /// `U`, fan-units.
     pub(super) active_audience: f64,
@@ -42,10 +42,10 @@ impl Setting<'_> {
     /// Where an influencer stands, and on which sides of the thresholds.
     pub(super) fn standing(&self, candidate: &Candidate<'_>) -> (Standing, Sides) {
         let Candidate { sums, lift, .. } = candidate;
-        let proven = lift.proven(self.params.margin);
+        let proven = lift.proven(self.moment.params.margin);
         let scored = self.scored(sums, candidate.outbound, proven);
         let score = scored.amplify_points + scored.relate_points + scored.convert_points;
-        let (fans_by_bucket, active) = sums.ended(self.params);
+        let (fans_by_bucket, active) = sums.ended(self.moment);
         let momentum = momentum(&fans_by_bucket[..active]);
         let indices = Indices {
             score,
@@ -86,9 +86,10 @@ impl Setting<'_> {
     }
 
     fn scored(&self, sums: &Merged, outbound: f64, proven: f64) -> Scored {
-        let (half, points) = (&self.half, &self.params.points);
-        let audience = self.active_audience + self.params.pseudo_audience;
-        let sales = self.conversions as f64 + self.params.pseudo_audience;
+        let (half, params) = (&self.half, self.moment.params);
+        let points = &params.points;
+        let audience = self.active_audience + params.pseudo_audience;
+        let sales = self.conversions as f64 + params.pseudo_audience;
         let amplify_share = (sums.amplify / audience).min(1.0);
         let relate_share = (sums.relate / audience).min(1.0);
         let relation = saturate(relate_share, half.relate_in) * saturate(outbound, half.relate_out);
@@ -106,17 +107,36 @@ impl Setting<'_> {
 
 /// Sorts by score, highest first, then by name.
 pub(super) fn order(influencers: &mut [Standing]) {
-    influencers.sort_unstable_by(|a, b| {
-        rank_order(a.score, b.score).then_with(|| a.influencer.cmp(&b.influencer))
+    // Places are sorted, and each standing then moves once: it is large.
+    let mut places: Vec<(f64, usize)> = influencers
+        .iter()
+        .enumerate()
+        .map(|(at, standing)| (rounded(standing.score), at))
+        .collect();
+    places.sort_unstable_by(|(a, at), (b, other)| {
+        let name = |at: usize| &influencers[at].influencer;
+        b.total_cmp(a).then_with(|| name(*at).cmp(name(*other)))
     });
+    for at in 0..places.len() {
+        let mut from = places[at].1;
+        // What lay there may have moved.
+        while from < at {
+            from = places[from].1;
+        }
+        places[at].1 = from;
+        influencers.swap(at, from);
+    }
 }
 
 /// The order of two scores, highest first. They are compared as rounded to 1e-9, so that the
 /// last bits of a merge do not make ranks flap.
 #[must_use]
 pub fn rank_order(a: f64, b: f64) -> Ordering {
-    let rounded = |score: f64| (score * 1e9).round();
     rounded(b).total_cmp(&rounded(a))
+}
+
+fn rounded(score: f64) -> f64 {
+    (score * 1e9).round()
 }
 
 /// `x / (x + half)`: 0 at 0, one half at `half`, below 1 always.

@@ -93,10 +93,14 @@ impl Ledger {
 
     /// Shows the sums of each slot that changed since the last call.
     pub(in crate::engine) fn drain_changed(&mut self, mut show: impl FnMut(u32, &Attributed)) {
-        for slot in std::mem::take(&mut self.changed) {
+        let mut changed = std::mem::take(&mut self.changed);
+        // In the order in which they lie, memory comes by itself.
+        changed.sort_unstable();
+        for slot in changed.drain(..) {
             self.slots.get_mut(slot).changed = false;
             show(slot, &self.total(slot));
         }
+        self.changed = changed;
     }
 
     pub(in crate::engine) fn total(&self, slot: u32) -> Attributed {
