@@ -179,6 +179,21 @@ impl Actors {
         Self { index: Index::new(), records: Arena::new(), further: Arena::new() }
     }
 
+    /// Where the record of `key` is, the record, and its first membership; `hint` may be where.
+    #[inline]
+    pub(super) fn look_up(
+        &self,
+        key: AccountKey,
+        hint: Option<u32>,
+    ) -> Option<(u32, &Actor, &Member)> {
+        let known = |at| {
+            let Person { actor, first } = self.records.get(at);
+            (at, actor, first)
+        };
+        let guessed = hint.map(known).filter(|(_, actor, _)| actor.key == key);
+        guessed.or_else(|| self.find(key, None).map(known))
+    }
+
     /// Where the record of `key` is; `hint` may be it.
     #[inline]
     pub(super) fn find(&self, key: AccountKey, hint: Option<u32>) -> Option<u32> {
@@ -226,6 +241,20 @@ impl Actors {
         &mut self.records.get_mut(at).actor
     }
 
+    /// An actor and its first membership.
+    #[inline]
+    pub(super) fn person(&self, at: u32) -> (&Actor, &Member) {
+        let Person { actor, first } = self.records.get(at);
+        (actor, first)
+    }
+
+    /// An actor and its first membership.
+    #[inline]
+    pub(super) fn person_mut(&mut self, at: u32) -> (&mut Actor, &mut Member) {
+        let Person { actor, first } = self.records.get_mut(at);
+        (actor, first)
+    }
+
     /// Whether `at` is in use; a freed record has no event.
     pub(super) fn is_live(&self, at: u32) -> bool {
         self.get(at).seen > 0 || self.get(at).key != AccountKey(0)
@@ -240,9 +269,14 @@ impl Actors {
         self.further_member_mut(at, segment, bucket)
     }
 
-    /// One that is not the first, or is new.
+    /// A membership that is not the first one, or is new.
     #[inline(never)]
-    fn further_member_mut(&mut self, at: u32, segment: SegmentId, bucket: u32) -> &mut Member {
+    pub(super) fn further_member_mut(
+        &mut self,
+        at: u32,
+        segment: SegmentId,
+        bucket: u32,
+    ) -> &mut Member {
         let first = self.first_member(at);
         let (of, head) = (first.segment, first.next);
         let fresh = Member::new(segment, bucket);
@@ -346,21 +380,22 @@ impl Actors {
         self.index.prefetch(key.0);
     }
 
-    /// Asks for the record that is most probably that of `key`, and gives where it is.
-    pub(super) fn prefetch(&self, key: AccountKey) -> Option<u32> {
+    /// Asks for the record that is most probably that of `key`, perhaps with its first membership,
+    /// and gives where it is.
+    pub(super) fn prefetch(&self, key: AccountKey, member: bool) -> Option<u32> {
         let at = self.index.candidate(key.0)?;
-        prefetch(self.get(at));
+        let (actor, first) = self.person(at);
+        prefetch(actor);
+        if member {
+            prefetch(first);
+        }
         Some(at)
     }
 
     /// Asks for an actor's record and its first membership.
     pub(super) fn prefetch_record(&self, at: u32) {
-        prefetch(self.get(at));
-        self.prefetch_member(at);
-    }
-
-    /// Asks for the first membership of an actor.
-    pub(super) fn prefetch_member(&self, at: u32) {
-        prefetch(self.first_member(at));
+        let (actor, first) = self.person(at);
+        prefetch(actor);
+        prefetch(first);
     }
 }

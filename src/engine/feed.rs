@@ -52,13 +52,13 @@ impl Shard {
         let segment = self.segments.members(act.set)[n];
         self.preserve(act.actor, act.bucket);
         let slot = self.slots.open(segment, influencer, hint);
-        let devoted = self.act_on_anyone(act, segment, slot, weight);
+        let (devoted, entries) = self.act_on_anyone(act, segment, slot, weight);
         if let Some(other) = devoted.only().filter(|other| *other != slot) {
-            self.share_credit(act, other);
+            self.share_credit(act, entries, other);
         }
 
         let new = Entry::Acted(Acted::new(act.bucket));
-        let (block, at, fresh) = self.entry(act, Key::acted(slot), new);
+        let (block, at, fresh) = self.entry(act, entries, Key::acted(slot), new);
         let Entry::Acted(acted) = self.blocks.entry_mut(block, at) else { return };
         let Gain { credit, first_in_bucket, moved_from } =
             acted.act(side, act.bucket, weight, &self.decay);
@@ -80,15 +80,21 @@ impl Shard {
     }
 
     /// An act as one on anyone: it makes the actor part of the active audience, and exposed. Gives
-    /// to whom it was devoted before.
+    /// to whom it was devoted before, and where the actor's entries lie.
     fn act_on_anyone(
         &mut self,
         act: Act,
         segment: SegmentId,
         slot: u32,
         weight: Weight,
-    ) -> Devotion {
-        let member = self.actors.member_mut(act.actor, segment, act.bucket);
+    ) -> (Devotion, Block) {
+        let (actor, first) = self.actors.person_mut(act.actor);
+        let entries = actor.entries;
+        let member = if first.segment == segment {
+            first
+        } else {
+            self.actors.further_member_mut(act.actor, segment, act.bucket)
+        };
         let (gained, first) = member.act(act.bucket, weight, &self.decay);
         let devoted = member.devote(slot);
         if first {
@@ -96,12 +102,11 @@ impl Shard {
             self.segments.counts_mut(segment).act(member, act.bucket, around);
         }
         self.segments.add_audience(segment, gained);
-        devoted
+        (devoted, entries)
     }
 
     /// Counts the credit that an account has of an actor as shared: it now acts on others, too.
-    fn share_credit(&mut self, act: Act, slot: u32) {
-        let block = self.actors.get(act.actor).entries;
+    fn share_credit(&mut self, act: Act, block: Block, slot: u32) {
         if let Some(at) = self.blocks.find(block, Key::acted(slot))
             && let Entry::Acted(acted) = self.blocks.entry(block, at)
             // What is older may be swept, and must not show.
@@ -129,7 +134,8 @@ impl Shard {
         let segment = self.segments.members(act.set)[n];
         let slot = self.slots.open(segment, influencer, hint);
         let new = Entry::Liked(Run { bucket: act.bucket, ..Run::default() });
-        let (block, at, fresh) = self.entry(act, Key::liked(slot), new);
+        let entries = self.actors.get(act.actor).entries;
+        let (block, at, fresh) = self.entry(act, entries, Key::liked(slot), new);
         let Entry::Liked(run) = self.blocks.entry_mut(block, at) else { return };
         let credit = run.act(act.bucket, weight, &self.decay);
         let now = self.decay.weight(self.newest_bucket());
@@ -140,7 +146,8 @@ impl Shard {
     /// unfollow is the later one.
     fn follow_influencer(&mut self, act: Act, influencer: u32, new: Following) {
         let key = Key::following(influencer);
-        let (block, at, fresh) = self.entry(act, key, Entry::Following(new));
+        let entries = self.actors.get(act.actor).entries;
+        let (block, at, fresh) = self.entry(act, entries, key, Entry::Following(new));
         let Entry::Following(known) = self.blocks.entry_mut(block, at) else { return };
         let before = (!fresh).then_some(*known);
         if before.is_some_and(|before| (new.time_ms, !new.on) < (before.time_ms, !before.on)) {
@@ -165,17 +172,21 @@ impl Shard {
 
     /// Where the actor's entry of `key` lies, and whether it is new: then it starts as `new`.
     #[inline]
-    fn entry(&mut self, act: Act, key: Key, new: Entry) -> (Block, u16, bool) {
-        let block = self.actors.get(act.actor).entries;
+    fn entry(&mut self, act: Act, block: Block, key: Key, new: Entry) -> (Block, u16, bool) {
         match act.entry.filter(|at| self.blocks.is_at(block, *at, key)) {
             Some(at) => (block, at, false),
-            None => self.entry_unguessed(act.actor, key, new),
+            None => self.entry_unguessed(act.actor, block, key, new),
         }
     }
 
     #[inline(never)]
-    fn entry_unguessed(&mut self, actor: u32, key: Key, new: Entry) -> (Block, u16, bool) {
-        let block = self.actors.get(actor).entries;
+    fn entry_unguessed(
+        &mut self,
+        actor: u32,
+        block: Block,
+        key: Key,
+        new: Entry,
+    ) -> (Block, u16, bool) {
         if let Some(at) = self.blocks.find(block, key) {
             return (block, at, false);
         }

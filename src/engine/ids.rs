@@ -47,11 +47,12 @@ struct Place {
     time_ms: i64,
 }
 
-/// An id, and the place where it is remembered or would be.
+/// An id, the place where it is remembered or would be, and when it was last seen.
 pub(super) struct Found {
     id: u64,
     table: usize,
     at: usize,
+    seen_ms: Option<i64>,
 }
 
 impl Ids {
@@ -69,21 +70,21 @@ impl Ids {
     /// Looks an id up; what is found holds until the next one is remembered.
     pub(super) fn look_up(&self, id: u64) -> Found {
         let (table, id) = (table_of(id), nonzero(id));
-        Found { id, table, at: self.tables[table].seek(id) }
+        let (at, place) = self.tables[table].seek(id);
+        Found { id, table, at, seen_ms: (place.id == id).then_some(place.time_ms) }
     }
 
     /// Whether an id was seen within the window before `newest_ms`, the largest time including
     /// that of the event at hand.
     pub(super) fn repeats(&self, found: &Found, newest_ms: i64) -> bool {
-        let place = self.tables[found.table].place(found.at);
-        place.id == found.id && place.time_ms >= newest_ms.saturating_sub(self.window_ms)
+        found.seen_ms.is_some_and(|seen_ms| seen_ms >= newest_ms.saturating_sub(self.window_ms))
     }
 
     /// Remembers that an id was seen at `time_ms`.
     pub(super) fn remember(&mut self, found: &Found, time_ms: i64, newest_ms: i64) {
-        let &Found { id, table, at } = found;
+        let &Found { id, table, at, seen_ms } = found;
         let table = &mut self.tables[table];
-        if table.place(at).id == id {
+        if seen_ms.is_some() {
             table.place_mut(at).time_ms = time_ms;
             return;
         }
@@ -249,22 +250,23 @@ impl Table {
     }
 
     fn put(&mut self, place: Place) {
-        let at = self.seek(place.id);
+        let (at, _) = self.seek(place.id);
         *self.place_mut(at) = place;
         self.used += 1;
     }
 
-    /// The place of `id`, or the empty one where it would go. The places of a line are compared
-    /// without a branch, because which of them it is cannot be foreseen.
-    fn seek(&self, id: u64) -> usize {
+    /// The place of `id`, or the empty one where it would go, and what it holds. The places of a
+    /// line are compared without a branch, because which of them it is cannot be foreseen.
+    fn seek(&self, id: u64) -> (usize, Place) {
         let mut line = self.home(id);
         loop {
-            let places = (0..).zip(self.line(line));
-            let ends = places.fold(0_u32, |ends, (at, place)| {
+            let places = self.line(line);
+            let ends = (0..).zip(places).fold(0_u32, |ends, (at, place)| {
                 ends | u32::from(place.id == id || place.id == 0) << at
             });
             if ends != 0 {
-                return line + ends.trailing_zeros() as usize;
+                let at = ends.trailing_zeros() as usize;
+                return (line + at, places[at]);
             }
             line = (line + LINE) & (self.len - 1);
         }

@@ -3,6 +3,8 @@
 //! Invariant: it changes nothing; what it finds is a hint that applying verifies.
 
 use super::entry::Key;
+use super::member::Devotion;
+use super::pool::Block;
 use super::rules::Feeds;
 use super::segments::SetId;
 use super::shard::Shard;
@@ -25,8 +27,16 @@ pub(super) struct Located {
     pub(super) entry: Option<u16>,
 }
 
-/// A slot on the way to being found: what hashes to it, and whether it is acted on or liked.
-type Wanted = Option<(u64, bool)>;
+/// A slot on the way to being found, of an actor that is known or not.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// What hashes to it.
+    hash: u64,
+    /// Whether it is acted on or liked.
+    acts: bool,
+    entries: Option<Block>,
+    devotion: Devotion,
+}
 
 impl Shard {
     /// Finds the actors and influencers of a window, and asks for what applying it will need.
@@ -47,18 +57,13 @@ impl Shard {
             }
         }
         for (interaction, at) in window.iter().zip(&mut located) {
-            at.actor = self.actors.prefetch(interaction.actor);
-            if let Some(actor) =
-                at.actor.filter(|_| self.rules.feeds(interaction.kind).is_of_member())
-            {
-                self.actors.prefetch_member(actor);
-            }
+            let member = self.rules.feeds(interaction.kind).is_of_member();
+            at.actor = self.actors.prefetch(interaction.actor, member);
             let target = interaction.target.as_ref();
             at.influencer = target.and_then(|target| self.slots.prefetch_influencer(target.key));
         }
-        let mut wanted: [Wanted; WINDOW] = [None; WINDOW];
+        let mut wanted: [Option<Wanted>; WINDOW] = [None; WINDOW];
         for ((interaction, at), wanted) in window.iter().zip(&mut located).zip(&mut wanted) {
-            at.actor = self.actors.find(interaction.actor, at.actor);
             let target = interaction.target.as_ref();
             at.influencer =
                 target.and_then(|target| self.slots.influencer(target.key, at.influencer));
@@ -69,35 +74,44 @@ impl Shard {
     }
 
     /// Asks for the slots and for the entries of a window whose actors and influencers are found.
-    fn prefetch_entries(&self, located: &mut [Located; WINDOW], wanted: &[Wanted; WINDOW]) {
+    fn prefetch_entries(&self, located: &mut [Located; WINDOW], wanted: &[Option<Wanted>; WINDOW]) {
         for (at, wanted) in located.iter_mut().zip(wanted) {
-            at.slot = wanted.and_then(|(hash, acts)| self.slots.prefetch(hash, acts));
+            at.slot = wanted.and_then(|wanted| self.slots.prefetch(wanted.hash, wanted.acts));
         }
         for (at, wanted) in located.iter_mut().zip(wanted) {
-            if let (Some(actor), Some(slot), Some((_, acts))) = (at.actor, at.slot, wanted) {
-                let key = if *acts { Key::acted(slot) } else { Key::liked(slot) };
-                at.entry = self.blocks.prefetch(self.actors.get(actor).entries, key);
-                if *acts {
-                    self.prefetch_shared(actor, slot);
-                }
+            let Some(&Wanted { acts, entries: Some(entries), devotion, .. }) = wanted.as_ref()
+            else {
+                continue;
+            };
+            let Some(slot) = at.slot else { continue };
+            let key = if acts { Key::acted(slot) } else { Key::liked(slot) };
+            at.entry = self.blocks.prefetch(entries, key);
+            if acts {
+                self.prefetch_shared(entries, devotion, slot);
             }
         }
     }
 
     /// Asks for the credit that an actor gives the only account that it acts on, which is shared
     /// once it acts on another one.
-    fn prefetch_shared(&self, actor: u32, slot: u32) {
-        let devoted = self.actors.first_member(actor).devotion.only();
-        if let Some(other) = devoted.filter(|other| *other != slot) {
+    fn prefetch_shared(&self, entries: Block, devotion: Devotion, slot: u32) {
+        if let Some(other) = devotion.only().filter(|other| *other != slot) {
             self.slots.prefetch_sums(other);
-            self.blocks.prefetch(self.actors.get(actor).entries, Key::acted(other));
+            self.blocks.prefetch(entries, Key::acted(other));
         }
     }
 
     /// What will lead to the entry that an act changes, in the first of its segments.
     /// Asks for the keys of the actor's entries on the way.
-    fn wanted(&self, batch: &Batch<'_>, interaction: &Interaction<'_>, at: &mut Located) -> Wanted {
-        let actor = at.actor.map(|actor| self.actors.get(actor));
+    fn wanted(
+        &self,
+        batch: &Batch<'_>,
+        interaction: &Interaction<'_>,
+        at: &mut Located,
+    ) -> Option<Wanted> {
+        let known = self.actors.look_up(interaction.actor, at.actor);
+        at.actor = known.map(|(at, _, _)| at);
+        let actor = known.map(|(_, actor, _)| actor);
         let current = actor.map_or(SetId::UNASSIGNED, |actor| actor.segments);
         let names = batch.segments(interaction);
         at.own_set = self.segments.known(names, current);
@@ -115,6 +129,11 @@ impl Shard {
         };
         let set = if names.is_empty() { current } else { at.own_set? };
         let segment = self.segments.members(set).first()?;
-        Some((self.slots.prefetch_index(*segment, at.influencer?), acts))
+        let hash = self.slots.prefetch_index(*segment, at.influencer?);
+        let entries = actor.map(|actor| actor.entries);
+        // The membership was asked for together with the actor.
+        let devotion =
+            known.filter(|_| acts).map_or(Devotion::NOBODY, |(_, _, first)| first.devotion);
+        Some(Wanted { hash, acts, entries, devotion })
     }
 }

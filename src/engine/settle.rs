@@ -163,15 +163,18 @@ impl Shard {
     /// Asks for what crediting those who share a sale will touch, one level of pointers after the
     /// other.
     fn prefetch_credits(&self, segment: SegmentId, split: &Split) {
-        let shares = || split.shares.iter().map(|(influencer, _)| *influencer);
+        let shares = split.shares.iter().map(|(influencer, _)| *influencer);
         let mut hashes: Vec<u64> = Vec::with_capacity(split.shares.len());
-        hashes.extend(shares().map(|influencer| self.slots.prefetch_index(segment, influencer)));
-        for hash in hashes {
-            self.slots.prefetch(hash, false);
+        hashes.extend(shares.map(|influencer| self.slots.prefetch_index(segment, influencer)));
+        // Most probably those that will be found.
+        let mut slots: Vec<u32> = Vec::with_capacity(hashes.len());
+        slots.extend(hashes.into_iter().filter_map(|hash| self.slots.prefetch(hash, false)));
+        for slot in &slots {
+            self.credited.prefetch(*slot);
         }
-        let known = || shares().filter_map(|influencer| self.slots.find(segment, influencer));
-        known().for_each(|slot| self.credited.prefetch(slot));
-        known().for_each(|slot| self.credited.prefetch_lines(slot));
+        for slot in slots {
+            self.credited.prefetch_lines(slot);
+        }
     }
 
     /// Forgets what buckets gave that have left the evidence window.

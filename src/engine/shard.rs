@@ -1,6 +1,8 @@
 //! One partition's state: checks an interaction against what came before, and applies it.
 
-use super::actors::Actors;
+use std::borrow::Cow;
+
+use super::actors::{Actor, Actors};
 use super::attribution::{Ledger, Sales, Terms, Waiting};
 use super::blocks::Blocks;
 use super::decay::Decay;
@@ -196,8 +198,10 @@ impl Shard {
         if self.is_full() {
             self.make_room(interaction, at)?;
         }
-        let known = self.actors.find(interaction.actor, at.actor);
-        let set = self.set_of(batch, interaction, (known, bucket), at.own_set)?;
+        let known = self.actors.look_up(interaction.actor, at.actor);
+        let actor = known.map(|(_, actor, _)| actor);
+        let (known, current) = (known.map(|(at, _, _)| at), self.current_set(actor, bucket));
+        let set = self.set_of(batch.segments(interaction), current, at.own_set)?;
         let late = self.newest_ms.is_some_and(|newest| interaction.time_ms < newest);
         self.advance(interaction, bucket, id.as_ref());
         if matches!(self.rules.feeds(interaction.kind), Feeds::Erase) {
@@ -252,25 +256,25 @@ impl Shard {
         Ok(())
     }
 
-    /// The segments of an event: its own, or else the actor's current ones.
+    /// The segments that an actor is in at a bucket, as its events until then say.
+    fn current_set(&self, actor: Option<&Actor>, bucket: u32) -> SetId {
+        let retention = self.decay.retention();
+        actor
+            .filter(|actor| bucket.saturating_sub(actor.seen()) <= retention)
+            .map_or(SetId::UNASSIGNED, |actor| actor.segments)
+    }
+
+    /// The segments of an event: those that it names, or else the actor's current ones.
     fn set_of(
         &mut self,
-        batch: &Batch<'_>,
-        interaction: &Interaction<'_>,
-        (actor, bucket): (Option<u32>, u32),
+        names: &[Cow<'_, str>],
+        current: SetId,
         hint: Option<SetId>,
     ) -> Result<SetId, Reason> {
-        let retention = self.decay.retention();
-        let current = actor
-            .map(|actor| self.actors.get(actor))
-            .filter(|actor| bucket.saturating_sub(actor.seen()) <= retention)
-            .map_or(SetId::UNASSIGNED, |actor| actor.segments);
-        match batch.segments(interaction) {
-            [] => Ok(current),
-            names => match hint {
-                Some(own_set) => Ok(own_set),
-                None => self.segments.intern(names, current).ok_or(Reason::StateFull),
-            },
+        match (names, hint) {
+            ([], _) => Ok(current),
+            (_, Some(own_set)) => Ok(own_set),
+            (names, None) => self.segments.intern(names, current).ok_or(Reason::StateFull),
         }
     }
 

@@ -95,19 +95,21 @@ impl Shard {
     fn sweep_actor(&mut self, actor: u32, newest: u32) {
         let dead_after = self.decay.retention() + RING_BUCKETS;
         let bucket_ms = self.rules.bucket_ms;
-        let mut at = 0;
-        while at < self.actors.get(actor).entries.len() {
-            let entry = self.blocks.entry(self.actors.get(actor).entries, at);
+        let is_dead = |entry: &Entry| {
             let age = newest.saturating_sub(entry.bucket(bucket_ms));
-            let dead = match entry {
+            match entry {
                 Entry::Acted(_) | Entry::Liked(_) => age > dead_after,
                 Entry::Following(following) => !following.on && age > RING_BUCKETS,
-            };
-            if dead {
-                self.take_entry(actor, at);
-            } else {
-                at += 1;
             }
+        };
+        let mut from = 0;
+        loop {
+            let entries = self.blocks.entries(self.actors.get(actor).entries);
+            let mut rest = (0..).zip(entries).skip(from.into());
+            let Some((dead, _)) = rest.find(|(_, entry)| is_dead(entry)) else { break };
+            self.take_entry(actor, dead);
+            // Another one lies there now.
+            from = dead;
         }
         if newest.saturating_sub(self.actors.get(actor).seen()) > TOUCHED_BUCKETS {
             self.touches.forget(&mut self.actors.get_mut(actor).touched);
