@@ -113,7 +113,7 @@ fn sweeps_do_not_show_in_who_is_shared() {
     assert_eq!(exclusive(0), exclusive(10));
 }
 
-fn without_labels(mut result: Value) -> Value {
+pub(crate) fn without_labels(mut result: Value) -> Value {
     for segment in result["segments"].as_object_mut().unwrap().values_mut() {
         for influencer in segment["influencers"].as_object_mut().unwrap().values_mut() {
             influencer.as_object_mut().unwrap().remove("label");
