@@ -177,7 +177,7 @@ const STATE: Section = Section {
             Kind::Histogram,
             "sillage_snapshot_duration_seconds",
             &[],
-            "Time to encode a snapshot and make it durable.",
+            "Time to encode a snapshot, with rests where nobody waits for it, and make it durable.",
         ),
         &gauge("sillage_snapshot_bytes", &[], "Size of the last snapshot."),
         &gauge(

@@ -29,8 +29,9 @@ impl Metrics {
         let opts = |name: &str, help: &str| Opts::new(format!("sillage_{name}"), help);
         let duration = HistogramOpts::new(
             "sillage_snapshot_duration_seconds",
-            "Time to encode a snapshot and make it durable.",
-        );
+            "Time to encode a snapshot, with rests where nobody waits for it, and make it durable.",
+        )
+        .buckets(vec![0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]);
         let metrics = Self {
             written: IntCounter::with_opts(opts("snapshots_total", "Snapshots made durable."))?,
             failures: IntCounterVec::new(
