@@ -339,7 +339,7 @@ fn proofs(chances: &[Option<f64>]) -> Vec<(usize, Rule)> {
         let mut view = duel(24.0 * day as f64 + 1.0, 50.0, 40.0);
         view.lift_as_of_ms = Some(view.as_of_ms - HOUR);
         let standing = &mut view.segments[0].influencers[0];
-        match (chance, &mut standing.lift.test) {
+        match (chance, &mut Arc::make_mut(&mut standing.lift).test) {
             (Some(chance), Some(test)) => test.chance = *chance,
             _ => standing.proven_conversions = 0.0,
         }
@@ -388,7 +388,7 @@ fn points_for_a_proof_that_comes_and_goes_are_no_move() {
         view.lift_as_of_ms = Some(START + i64::try_from(hours / 24).unwrap() * DAY);
         let standing = &mut view.segments[0].influencers[0];
         standing.amplify_share = 0.5;
-        match (chance, &mut standing.lift.test) {
+        match (chance, &mut Arc::make_mut(&mut standing.lift).test) {
             (Some(chance), Some(test)) => (standing.convert_points, test.chance) = (20.0, chance),
             _ => standing.proven_conversions = 0.0,
         }

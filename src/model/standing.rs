@@ -33,7 +33,8 @@ pub struct Standing {
     pub declared_conversions: f64,
     /// Their value, in the base currency.
     pub attributed_value: f64,
-    pub lift: Lift,
+    /// Shared with the views before, until another bucket closes.
+    pub lift: Arc<Lift>,
     pub incremental_conversions: f64,
     pub incremental_low: f64,
     pub incremental_high: f64,

@@ -4,7 +4,7 @@
 //! Invariant: no guard leaves the type, and none is held across another call into it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dashmap::DashMap;
 use foldhash::fast::FixedState;
@@ -179,6 +179,7 @@ fn rank(directory: &mut Directory, sum: &Sum, moment: &Moment<'_>) -> Vec<Segmen
     }
     let outbound = |account| sum.outbound.get(&account).copied().unwrap_or_default();
     let outbound: Vec<f64> = directory.influencers.iter().map(|i| outbound(i.key)).collect();
+    let nothing = Arc::new(Lift::NONE);
     for (listing, sums) in directory.listings.iter_mut().zip(&sum.slots) {
         if !is_listed(listing, sums) {
             listing.sides = None;
@@ -189,7 +190,7 @@ fn rank(directory: &mut Directory, sum: &Sum, moment: &Moment<'_>) -> Vec<Segmen
             name: &influencer.name,
             sums,
             outbound: outbound[listing.influencer as usize],
-            lift: listing.lift.as_deref().unwrap_or(&Lift::NONE),
+            lift: listing.lift.as_ref().unwrap_or(&nothing),
             sides: listing.sides,
         };
         let segment = listing.segment as usize;

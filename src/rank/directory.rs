@@ -23,7 +23,7 @@ pub(super) struct Listing {
     /// Shards that refer to it; 0 is free.
     pub(super) shards: u32,
     /// What its conversions prove; nothing where no conversion tells anything.
-    pub(super) lift: Option<Box<Lift>>,
+    pub(super) lift: Option<Arc<Lift>>,
     /// How it was labelled last; nothing while it is not listed.
     pub(super) sides: Option<Sides>,
 }
@@ -163,8 +163,8 @@ fn conversions(evidence: &Evidence, segment: &str) -> u64 {
     evidence.segments.get(segment).map_or(0, |segment| segment.conversions)
 }
 
-fn proven(evidence: &Evidence, segment: &str, influencer: &str) -> Option<Box<Lift>> {
-    evidence.segments.get(segment)?.influencers.get(influencer).cloned().map(Box::new)
+fn proven(evidence: &Evidence, segment: &str, influencer: &str) -> Option<Arc<Lift>> {
+    evidence.segments.get(segment)?.influencers.get(influencer).cloned().map(Arc::new)
 }
 
 /// Puts a record into a free place, or at the end.

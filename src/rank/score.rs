@@ -23,7 +23,7 @@ pub(super) struct Candidate<'a> {
     pub(super) sums: &'a Merged,
     /// The account's own outbound activity, fan-units.
     pub(super) outbound: f64,
-    pub(super) lift: &'a Lift,
+    pub(super) lift: &'a Arc<Lift>,
     /// How it was labelled last, if it was listed.
     pub(super) sides: Option<Sides>,
 }
@@ -74,7 +74,7 @@ impl Setting<'_> {
             incremental_low: incremental(|lift| lift.ratio.map(|r| r.low)),
             incremental_high: incremental(|lift| lift.ratio.map(|r| r.high)),
             proven_conversions: proven,
-            lift: (*lift).clone(),
+            lift: Arc::clone(lift),
             amplify_points: scored.amplify_points,
             relate_points: scored.relate_points,
             convert_points: scored.convert_points,

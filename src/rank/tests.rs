@@ -137,7 +137,7 @@ fn the_last_evidence_counts_alone() {
     book.prove(evidence(2, "other", 100, &[("ada", lift(50, (3.0, 2.0, 4.0), true))]));
     let segments = book.standings(now_ms);
     assert_eq!((segments[0].conversions, book.lift_as_of_ms()), (0, Some(2)));
-    assert_eq!(find(&segments, "s", "ada").lift, Lift::NONE);
+    assert_eq!(*find(&segments, "s", "ada").lift, Lift::NONE);
 }
 
 #[test]

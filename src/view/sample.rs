@@ -50,7 +50,7 @@ pub(crate) fn standing(influencer: &str, score: f64) -> Standing {
         incremental_low: lift.incremental(1.5),
         incremental_high: lift.incremental(2.4),
         proven_conversions: lift.proven(1.1),
-        lift,
+        lift: lift.into(),
         amplify_points: score,
         relate_points: 0.0,
         convert_points: 0.0,

@@ -138,7 +138,7 @@ fn standing(name: &str, lift: Lift, proven: f64) -> Standing {
     let book = ScoreBook::new(&Config::default().model);
     book.publish(0, &mut shard);
     let standing = book.standings(0).remove(0).influencers.remove(0);
-    Standing { lift, proven_conversions: proven, ..standing }
+    Standing { lift: lift.into(), proven_conversions: proven, ..standing }
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn samples_say_where_an_influencer_stands() {
 #[test]
 fn exported_series_are_counted_as_they_are() {
     let mut audience = segment("s", &[("ana", 60.0), ("bob", 30.0)]);
-    audience.influencers[1].lift = Lift::NONE;
+    audience.influencers[1].lift = Lift::NONE.into();
     let of = exposition(vec![audience, segment("nobody", &[])]);
     let said = scraped(&of, Format::Prometheus);
     for (family, _) in scores::PER_INFLUENCER.iter().chain(&scores::PER_SEGMENT) {
@@ -105,7 +105,7 @@ fn exported_series_are_counted_as_they_are() {
 #[test]
 fn where_there_is_too_little_to_compare_there_is_no_ratio() {
     let mut audience = segment("s", &[("ana", 60.0), ("bob", 30.0)]);
-    audience.influencers[0].lift = Lift::NONE;
+    audience.influencers[0].lift = Lift::NONE.into();
     let of = exposition(vec![audience]);
     let said = scraped(&of, Format::Prometheus);
     let ratios = said.lines().filter(|line| line.starts_with("sillage_lift_rate_ratio{"));

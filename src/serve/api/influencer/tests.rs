@@ -58,7 +58,7 @@ fn a_segments_own_half_saturations_are_explained() {
 fn what_is_proven_is_said_with_its_interval() {
     let said = said(|standing| {
         standing.convert_points = 45.0 * 0.032 / 0.052;
-        standing.lift.entangled_with = None;
+        std::sync::Arc::make_mut(&mut standing.lift).entangled_with = None;
     });
     assert_eq!(
         convert(&said),
@@ -111,7 +111,7 @@ fn what_is_not_proven_is_said_with_its_reason() {
     for (lift, reason, words) in cases {
         let said = said(|standing| {
             standing.proven_conversions = 0.0;
-            standing.lift = lift;
+            standing.lift = lift.into();
         });
         assert_eq!(said["discovery"]["reason"], reason);
         let sentence = convert(&said);
@@ -123,7 +123,7 @@ fn what_is_not_proven_is_said_with_its_reason() {
 #[test]
 fn before_a_bucket_has_closed_nothing_is_claimed() {
     let mut segment = sample::segment("s", &[("ana", 20.0)]);
-    segment.influencers[0].lift = Lift::NONE;
+    segment.influencers[0].lift = Lift::NONE.into();
     let view = View { lift_as_of_ms: None, ..sample::view(1, vec![]) };
     let of = explained(&view, &segment, (1, &segment.influencers[0]), &Params::default());
     let said = serde_json::to_value(of).unwrap();
