@@ -172,7 +172,7 @@ const WRONG_FILES: &[(&str, &str)] = &[
     // Shifts and who is told of them.
     (
         "detect:\n  window_ms: 1s\n",
-        "sillage.yaml:2: detect.window_ms: 1000 is not allowed, it must be from 1m to 31d",
+        "sillage.yaml:2: detect.window_ms: 1s is not allowed, it must be from 1m to 31d",
     ),
     (
         "detect:\n  segments: {vip: {window_ms: soon}}\n",
@@ -395,6 +395,7 @@ fn variables_lie_over_the_file() {
             ("SILLAGE__VIEW__INTERVAL", "200ms"),
             ("SILLAGE__INGEST__THREADS", "3"),
             ("SILLAGE__CODES", "{SPRING: ada, 'FALL': bob}"),
+            ("SILLAGE__CODES__Mai_25", "eve"),
             ("SILLAGE__MODEL__HALF_LIFE_MS", "3d"),
             ("SILLAGE__MODEL__WEIGHTS", "{quote: 2}"),
             ("SILLAGE__MODEL__WEIGHTS__LIKE", "0.5"),
@@ -418,7 +419,7 @@ fn variables_lie_over_the_file() {
     assert_eq!(config.view.interval.to_string(), "200ms");
     assert_eq!(config.view.clock.to_string(), "wall");
     assert_eq!(config.ingest.threads, Some(3));
-    assert_eq!(config.codes.get("FALL").map(String::as_str), Some("bob"));
+    assert_eq!((&*config.codes["FALL"], &*config.codes["Mai_25"]), ("bob", "eve"));
     assert_eq!(config.model.half_life_ms, 3 * 86_400_000);
     let weights = serde_json::to_value(&config.model.weights).expect("plain data");
     assert_eq!((&weights["quote"], &weights["like"]), (&2.0.into(), &0.5.into()));

@@ -1,7 +1,8 @@
 //! Environment variables over the file: `SILLAGE__VIEW__INTERVAL=200ms` sets `view.interval`.
 //!
-//! Two underscores separate levels and case does not matter, as keys are lower case. Single
-//! underscores (`SILLAGE_PORT`, which container platforms set by themselves) are not ours.
+//! Two underscores separate levels and case does not matter, as keys are lower case; but keys that
+//! are the user's own, such as promo codes, keep it. Single underscores (`SILLAGE_PORT`, which
+//! container platforms set by themselves) are not ours.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(super) fn lay_over(
     let mut ours: BTreeMap<Vec<String>, (Arc<str>, String)> = BTreeMap::new();
     for (name, value) in variables {
         let Some(path) = path_of(&name) else { continue };
+        let path = path.map(str::to_lowercase).collect();
         if let Some((other, _)) = ours.insert(path, (Arc::from(name.as_str()), value)) {
             return Err(Refused::Value {
                 origin: Origin::Variable(other),
@@ -29,19 +31,19 @@ pub(super) fn lay_over(
             });
         }
     }
-    for (path, (name, text)) in ours {
-        set(tree, root, &path, Node::scalar(&text, Origin::Variable(name)))?;
+    for (name, text) in ours.into_values() {
+        let path: Vec<&str> = path_of(&name).into_iter().flatten().collect();
+        set(tree, root, &path, Node::scalar(&text, Origin::Variable(Arc::clone(&name))))?;
     }
     Ok(())
 }
 
-fn path_of(name: &str) -> Option<Vec<String>> {
-    let upper = name.to_uppercase();
-    let path = upper.strip_prefix(PREFIX)?;
-    Some(path.split("__").map(str::to_lowercase).collect())
+fn path_of(name: &str) -> Option<impl Iterator<Item = &str>> {
+    let (prefix, path) = name.split_at_checked(PREFIX.len())?;
+    prefix.eq_ignore_ascii_case(PREFIX).then(|| path.split("__"))
 }
 
-fn set(tree: &mut Node, key: &Key, path: &[String], value: Node) -> Result<(), Refused> {
+fn set(tree: &mut Node, key: &Key, path: &[&str], value: Node) -> Result<(), Refused> {
     let Some((segment, rest)) = path.split_first() else {
         *tree = value;
         return Ok(());

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::schema::Key;
-use super::tree::{Node, Origin, parse};
+use super::tree::{Kind, Node, Origin, parse};
 use super::{Config, Invalid, environment, schema};
 
 /// A configuration file is read up to this size.
@@ -79,13 +79,15 @@ fn typed(value: &serde_json::Value, tree: &Node) -> Result<Config, schema::Refus
     })
 }
 
-/// A check sees values; only the tree knows where they were written.
+/// A check sees values; only the tree knows where they were written, and how a number was spelled.
 fn refused(mut invalid: Invalid, tree: &Node) -> schema::Refused {
+    let node = tree.nearest(&invalid.key);
     if schema::holds_secrets(&invalid.key) {
         invalid.value = schema::HIDDEN.into();
+    } else if invalid.value.parse::<f64>().is_ok() && matches!(node.kind, Kind::Scalar { .. }) {
+        invalid.value = schema::shown(&invalid.key, node);
     }
-    let origin = tree.nearest(&invalid.key).origin.clone();
-    schema::Refused::Value { origin, invalid }
+    schema::Refused::Value { origin: node.origin.clone(), invalid }
 }
 
 impl schema::Refused {

@@ -81,6 +81,7 @@ impl Config {
         let detect = self.detect.validate();
         detect.map_err(|e| Invalid::new(e.key, e.value, e.allowed).below("detect"))?;
         self.notify.validate().map_err(below("notify"))?;
+        self.validate_outputs()?;
         self.log.validate().map_err(below("log"))?;
         let model = self.model.validate();
         model.map_err(|e| Invalid::new(e.key, e.value, e.allowed).below("model"))
@@ -124,6 +125,20 @@ impl Config {
         value
     }
 
+    /// What is written to a topic that is read would come back as events, without end.
+    fn validate_outputs(&self) -> Result<(), Invalid> {
+        let outputs = [
+            ("dead_letter.topic", &self.dead_letter.topic),
+            ("notify.kafka.topic", &self.notify.kafka.topic),
+        ];
+        for (key, topic) in outputs {
+            if let Some(topic) = topic.as_ref().filter(|topic| self.kafka.topics.contains(topic)) {
+                return Err(Invalid::new(key, topic, "none of kafka.topics, which are read"));
+            }
+        }
+        Ok(())
+    }
+
     fn validate_codes(&self) -> Result<(), Invalid> {
         let fits = |name: &str| (1..=256).contains(&name.len());
         match self.codes.iter().find(|(code, name)| !fits(code) || !fits(name)) {
@@ -164,5 +179,24 @@ impl Invalid {
     /// The same, with the key seen from the section above.
     fn below(self, section: &str) -> Self {
         Self { key: format!("{section}.{}", self.key), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_where_it_would_be_read() {
+        let mut config = Config::default();
+        config.dead_letter.topic = Some("rejected".into());
+        config.notify.kafka.topic = Some("shifts".into());
+        assert_eq!(config.validate(), Ok(()));
+        config.kafka.topics = vec!["interactions".into(), "shifts".into()];
+        let said = config.validate().expect_err("shifts are read").to_string();
+        assert!(said.starts_with("notify.kafka.topic: shifts is not allowed"), "{said}");
+        config.kafka.topics.push("rejected".into());
+        let said = config.validate().expect_err("rejected records are read").to_string();
+        assert!(said.starts_with("dead_letter.topic: rejected is not allowed"), "{said}");
     }
 }

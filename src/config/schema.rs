@@ -65,8 +65,7 @@ impl Key {
     pub(super) fn below(&self, name: &str, origin: &Origin) -> Result<Self, Refused> {
         let path = if self.path.is_empty() { name.into() } else { format!("{}.{name}", self.path) };
         let fixed = self.schema.get("properties").and_then(|p| p.get(name));
-        let free = self.schema.get("additionalProperties").filter(|s| s.is_object() || **s == true);
-        match fixed.or(free) {
+        match fixed.or_else(|| self.free()) {
             Some(schema) => Ok(Self { path, name: name.into(), schema: schema.clone() }),
             None => Err(Refused::UnknownKey {
                 origin: origin.clone(),
@@ -76,15 +75,27 @@ impl Key {
         }
     }
 
-    /// The same for a name out of a variable, which has neither dots nor case.
+    /// What keys hold that are the user's own, if there can be any.
+    fn free(&self) -> Option<&Value> {
+        self.schema.get("additionalProperties").filter(|s| s.is_object() || **s == true)
+    }
+
+    /// The same for a name out of a variable, which has no dots, and case only where keys are the
+    /// user's own.
     pub(super) fn below_from_environment(
         &self,
         segment: &str,
         origin: &Origin,
     ) -> Result<Self, Refused> {
-        // Names of librdkafka's properties have dots and no underscores.
-        let dotted = self.path == "kafka.properties";
-        self.below(&if dotted { segment.replace('_', ".") } else { segment.into() }, origin)
+        let name = segment.to_lowercase();
+        match self.free() {
+            // Names of librdkafka's properties have dots and no underscores.
+            Some(_) if self.path == "kafka.properties" => {
+                self.below(&name.replace('_', "."), origin)
+            }
+            Some(_) => self.below(segment, origin),
+            None => self.below(&name, origin),
+        }
     }
 
     /// A map out of text such as `{a: 1}`; nothing is an empty one.

@@ -95,7 +95,7 @@ impl Default for Config {
 impl Config {
     pub fn validate(&self) -> Result<(), Invalid> {
         let named = |text: &str| !text.trim().is_empty();
-        if !self.brokers.split(',').all(named) {
+        if !self.brokers.split(',').all(is_broker) {
             return Err(Invalid::new("brokers", &self.brokers, "host:port, separated by commas"));
         }
         if self.topics.is_empty() || !self.topics.iter().all(|topic| is_topic_name(topic)) {
@@ -260,6 +260,21 @@ fn shown<'a>(name: &str, value: &'a str) -> &'a str {
     if secret.iter().any(|word| name.contains(word)) { "***" } else { value }
 }
 
+/// `host`, `host:port` or `[v6]:port`, as librdkafka takes them, perhaps behind `protocol://`.
+fn is_broker(text: &str) -> bool {
+    let text = text.trim();
+    let text = text.split_once("://").map_or(text, |(_protocol, rest)| rest);
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_v6 = host.starts_with('[') && host.ends_with(']');
+    let is_host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    !host.is_empty()
+        && (is_v6 || host.chars().all(is_host))
+        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
 fn is_topic_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     !name.is_empty() && name.len() <= 249 && name.chars().all(allowed)
@@ -294,7 +309,14 @@ mod tests {
         check(Config { topics: twice, ..Config::default() }, "topics: a is not allowed");
         let elsewhere = Config { erase_topic: Some("x".into()), ..Config::default() };
         check(elsewhere, "erase_topic: x is not allowed, it must be one of kafka.topics");
-        check(Config { brokers: "a:1,".into(), ..Config::default() }, "brokers: a:1, is not");
+        for wrong in ["a:1,", "", "a:b", "a:0", "a:65536", ":9092", "a b:1", "a:1;b:2", "a:1:2"] {
+            let brokers = Config { brokers: wrong.into(), ..Config::default() };
+            check(brokers, &format!("brokers: {wrong} is not allowed, it must be host:port"));
+        }
+        for right in ["a", "a:1, b-c.d_e:65535", "PLAINTEXT://a:1", "[::1]:9092", "[::1]"] {
+            let brokers = Config { brokers: right.into(), ..Config::default() };
+            assert_eq!(brokers.validate(), Ok(()), "{right}");
+        }
         check(Config { prefetch: ByteSize(5), ..Config::default() }, "prefetch");
     }
 
