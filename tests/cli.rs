@@ -17,12 +17,20 @@ fn each_ending_has_its_code_and_its_stream() {
         Case(&["--help"], 0, "Examples:", ""),
         Case(&["generate", "--help"], 0, "Designs, which combine with +", ""),
         Case(&["backtest", "--help"], 0, "Knobs, of --set:", ""),
+        Case(&["run", "--version"], 0, "sillage-run 0.1.0", ""),
+        Case(&["run", "--help"], 0, "Examples:", ""),
+        Case(&["demo", "--help"], 0, "Examples:", ""),
+        Case(&["replay", "--help"], 0, "Examples:", ""),
+        Case(&["check", "--help"], 0, "Examples:", ""),
+        Case(&["reference", "--help"], 0, "Examples:", ""),
         Case(&["check"], 0, "configuration  ", ""),
         Case(&["reference"], 0, "\nview:\n", ""),
         Case(&["reference", "--metrics"], 0, "| `sillage_influence_score` |", ""),
         Case(&[], 64, "", "Usage: sillage"),
         Case(&["chek"], 64, "", "unrecognized subcommand"),
         Case(&["check", "--loud"], 64, "", "unexpected argument"),
+        Case(&["replay"], 64, "", "not provided: <FILE>...; Usage: sillage replay <FILE>...; For"),
+        Case(&["replay", "--limit", "x", "f"], 64, "", "<N>': a whole number is needed; For more"),
         Case(&["check", "--config", "/nowhere.yaml"], 64, "", "/nowhere.yaml: cannot be read"),
     ] {
         let output = sillage(arguments, &[]);
@@ -32,6 +40,8 @@ fn each_ending_has_its_code_and_its_stream() {
         assert!(said(&output.stderr).contains(err), "{arguments:?}: {}", said(&output.stderr));
         assert!(output.stdout.is_empty() == out.is_empty(), "{arguments:?}");
         assert!(output.stderr.is_empty() == err.is_empty(), "{arguments:?}");
+        let lines = said(&output.stderr).lines().count();
+        assert!(lines <= 1 || arguments.is_empty(), "{arguments:?}: {}", said(&output.stderr));
     }
 }
 
@@ -58,4 +68,18 @@ fn a_wrong_variable_is_one_line() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!((output.status.code(), said.lines().count()), (Some(64), 1), "{said}");
     assert!(said.contains("SILLAGE__KAKFA__BROKERS: kakfa: there is no such key"), "{said}");
+}
+
+#[test]
+fn the_same_stream_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stream = folder.path().join("events.ndjson").display().to_string();
+    let truth = folder.path().join("truth.json").display().to_string();
+    let size = ["--people", "500", "--days", "20"];
+    let made =
+        sillage(&[&["generate", "--out", &stream, "--truth", &truth], &size[..]].concat(), &[]);
+    assert_eq!(made.status.code(), Some(0));
+    let replayed = || sillage(&["replay", "--format", "json", &stream], &[]).stdout;
+    let first = replayed();
+    assert!(first.len() > 1_000 && (0..3).all(|_| replayed() == first));
 }

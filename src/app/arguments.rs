@@ -39,7 +39,7 @@ pub struct Replay {
     #[arg(long)]
     pub segment: Option<String>,
     /// Only the first N influencers of a segment.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole)]
     pub limit: Option<usize>,
     /// Names of CSV columns where they differ, such as actor=user,target=author,time=at,
     /// refers=sale.
@@ -117,6 +117,10 @@ impl Generate {
             truth: self.truth.clone(),
         }
     }
+}
+
+fn whole(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_wrong: std::num::ParseIntError| "a whole number is needed".into())
 }
 
 fn positive(text: &str) -> Result<f64, String> {

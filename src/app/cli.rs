@@ -32,6 +32,36 @@ Examples:
   sillage backtest --worlds 13                   what is proven where the truth is known
   sillage check                                  what the configuration amounts to";
 
+const RUN: &str = "\
+Examples:
+  sillage run                                    with config/sillage.yaml, if it is there
+  sillage run --config /etc/sillage.yaml
+  SILLAGE__KAFKA__BROKERS=127.0.0.1:9092 SILLAGE__KAFKA__TOPICS=interactions sillage run";
+
+const DEMO: &str = "\
+Examples:
+  sillage demo                                   until Ctrl-C
+  sillage demo --for 30s                         and the ranking at the end
+  sillage demo events.ndjson.gz --speed 86400    a recorded stream, a day a second";
+
+const REPLAY: &str = "\
+Examples:
+  sillage replay events.ndjson.gz --limit 10
+  sillage replay --format json --segment runners - < events.ndjson
+  sillage replay likes.csv --columns actor=user,target=author,time=at
+  sillage replay --dead-letters rejected.ndjson";
+
+const CHECK: &str = "\
+Examples:
+  sillage check --config /etc/sillage.yaml
+  SILLAGE__EXPORT__TOP_K=100 sillage check";
+
+const REFERENCE: &str = "\
+Examples:
+  sillage reference > reference.yaml
+  sillage reference --metrics
+  sillage reference --dashboards /var/lib/grafana/dashboards";
+
 static GENERATE: LazyLock<String> = LazyLock::new(|| {
     let examples = "\
 Examples:
@@ -54,7 +84,7 @@ Examples:
 
 /// Rolling influence scores per audience segment: Kafka in, Prometheus metrics out.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     /// Configuration file [default: config/sillage.yaml, if it is there].
     #[arg(long, global = true, value_name = "FILE")]
@@ -66,10 +96,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon on your Kafka until it is told to stop.
+    #[command(after_help = RUN)]
     Run,
     /// Run the daemon on a broker of its own and a synthetic campaign, or recorded streams.
+    #[command(after_help = DEMO)]
     Demo(Demo),
     /// Score a recorded stream without Kafka and print the ranking.
+    #[command(after_help = REPLAY)]
     Replay(Replay),
     /// Make a synthetic campaign whose truth is known, to a file or to Kafka.
     #[command(after_help = GENERATE.as_str(), after_long_help = GENERATE.as_str())]
@@ -78,8 +111,10 @@ enum Command {
     #[command(after_help = BACKTEST.as_str())]
     Backtest(Backtest),
     /// Check the configuration and print what it amounts to.
+    #[command(after_help = CHECK)]
     Check,
     /// Print every configuration key with its default and what it means.
+    #[command(after_help = REFERENCE)]
     Reference {
         /// Print every metric instead.
         #[arg(long)]
@@ -172,9 +207,17 @@ fn read(source: &Source) -> Result<Config, LoadError> {
     crate::config::load(source, variables)
 }
 
-/// Help and version are answers, all else is wrong usage.
+/// Help and version are answers, all else is wrong usage, on one line.
 fn told(error: &clap::Error) -> ExitCode {
-    // Nothing is left to be told when the terminal is gone.
-    _ = error.print();
+    use clap::error::ErrorKind as Kind;
+    if !error.use_stderr() || error.kind() == Kind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Nothing is left to be told when the terminal is gone.
+        _ = error.print();
+    } else {
+        let said = error.to_string();
+        let parts = said.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>());
+        let parts: Vec<_> = parts.map(|words| words.join(" ")).collect();
+        eprintln!("sillage: {}", parts.join("; ").trim_start_matches("error: "));
+    }
     if error.use_stderr() { USAGE.into() } else { CLEAN.into() }
 }

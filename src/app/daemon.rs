@@ -346,7 +346,7 @@ fn owner_settings(config: &Config, keeper: Option<Keeper>) -> owner::Settings {
 
 /// The secret of account keys: configured, kept beside the snapshots, or drawn anew for as long
 /// as nothing of it is kept.
-pub(super) fn secret(config: &Config) -> anyhow::Result<Secret> {
+fn secret(config: &Config) -> anyhow::Result<Secret> {
     match (config.state.actor_key, &config.snapshot.dir) {
         (Some(key), _) => Ok(key.0),
         (None, Some(dir)) => secret_beside(dir),

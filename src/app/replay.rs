@@ -16,7 +16,7 @@ use crate::engine::{Outcome, Shard};
 use crate::evidence::evidence;
 use crate::ingest::files::{Progress, Reader, Shape, Source, spread};
 use crate::ingest::format::Decoder;
-use crate::model::{Histories, Params, Reason, SegmentStandings, Standing};
+use crate::model::{Histories, Params, Reason, Secret, SegmentStandings, Standing};
 use crate::rank::ScoreBook;
 
 /// What a recorded stream amounts to.
@@ -64,8 +64,10 @@ pub fn replay(config: &Config, arguments: &Replay) -> anyhow::Result<Replayed> {
     };
     let reader = Reader::new(sources.collect(), shape)?;
     let bar = progress_bar(&reader.progress());
-    let decoder =
-        Decoder::new(super::daemon::secret(config)?, &config.codes, &config.model.currencies);
+    // Keys are drawn for nobody to know them; here none is kept, and the same stream is to give
+    // the same bytes.
+    let secret = config.state.actor_key.map_or(Secret::new(0), |key| key.0);
+    let decoder = Decoder::new(secret, &config.codes, &config.model.currencies);
     let threads = config.ingest.threads.and_then(|threads| usize::try_from(threads).ok());
     let mut parts = parts(config, threads.unwrap_or_else(super::cores));
     let undecoded = Mutex::new(Rejected::default());
