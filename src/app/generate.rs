@@ -233,6 +233,7 @@ impl Topic {
         let record = kafka::Outgoing {
             ticket: 0,
             topic: &self.name,
+            partition: None,
             key: Some(actor),
             payload: Some(event),
             headers: &[],

@@ -46,7 +46,7 @@ fn a_broker_that_refuses_writes_is_said_to() {
 }
 
 #[test]
-fn the_topic_for_erasures_can_be_named() {
+fn erasures_go_into_each_partition_of_the_topic_that_is_named() {
     let kafka = Kafka::shared();
     for topic in ["acts", "wishes"] {
         kafka.create_topic(topic, 2, &[]);
@@ -56,4 +56,8 @@ fn the_topic_for_erasures_can_be_named() {
     let eraser = Eraser::start(&config, WITHIN).expect("needs no broker");
     let position = eraser.erase("ann", 0, "e1").expect("it may");
     assert_eq!((&*position.topic, position.offset), ("wishes", 0));
+    let mut written = kafka
+        .read_all("wishes", 2, |record| (record.partition(), record.key().map(<[u8]>::to_vec)));
+    written.sort_unstable();
+    assert_eq!(written, [(0, Some(b"ann".to_vec())), (1, Some(b"ann".to_vec()))]);
 }

@@ -253,6 +253,7 @@ fn the_embedded_broker_will_do() {
         let record = Outgoing {
             ticket,
             topic: "demo",
+            partition: None,
             key: Some(key.as_bytes()),
             payload: Some(payload),
             headers: &[],

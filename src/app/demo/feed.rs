@@ -154,6 +154,7 @@ impl Feeder {
         let record = kafka::Outgoing {
             ticket: 0,
             topic: self.topic,
+            partition: None,
             key: event.actor,
             payload: Some(event.payload),
             headers: &[],

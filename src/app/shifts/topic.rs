@@ -39,6 +39,7 @@ impl Sink for Topic {
         let record = Outgoing {
             ticket: self.ticket,
             topic: &self.to,
+            partition: None,
             key: Some(shift.segment.as_bytes()),
             payload: Some(&payload),
             headers: &[("id", &id), ("rule", shift.rule.as_str())],

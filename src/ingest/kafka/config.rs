@@ -39,7 +39,7 @@ pub struct Config {
     /// Topics of events, keyed by actor. Several must have the same number of partitions.
     pub topics: Vec<String>,
     /// Topic for events that erase an actor, one of kafka.topics; the first of them by default.
-    /// They are keyed by actor, and kafka.properties.partitioner says which partition that is.
+    /// They are keyed by the actor and go into each of its partitions.
     pub erase_topic: Option<String>,
     /// Consumer group whose members share the partitions.
     pub group: String,

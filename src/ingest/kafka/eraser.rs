@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +40,12 @@ pub enum EraseError {
 /// Partition and offset of a record, or why it was lost.
 type Receipt = Result<(i32, i64), KafkaError>;
 
+/// Where is told what became of the event with this ticket.
+struct Told {
+    ticket: usize,
+    receipt: Receiver<Receipt>,
+}
+
 /// Those who wait to hear of a record, by its ticket.
 #[derive(Default)]
 struct Waiting(Mutex<HashMap<usize, SyncSender<Receipt>>>);
@@ -57,27 +63,46 @@ impl Eraser {
     }
 
     /// Writes that `actor` is erased, as of `time_ms` and told apart by `id`, and waits for the
-    /// broker. The event is keyed by the actor, so that it follows all that the actor did.
+    /// broker. The event goes into each partition of its topic, since producers differ in where
+    /// they put what the actor did; the position is that in the one that Java clients choose.
     pub fn erase(&self, actor: &str, time_ms: i64, id: &str) -> Result<Position, EraseError> {
         // A number would be read by its magnitude, which says little of a log that is old.
         let time = Timestamp::from_millisecond(time_ms).map(|time| time.to_string());
         let time = time.map_err(|error| self.away(&error))?;
         let event = json!({ "kind": "erase", "actor": actor, "time": time, "id": id });
-        let payload = event.to_string();
+        let event = event.to_string();
+        let position = self.hear(self.send(actor, &event, None)?)?;
+        let partitions = self.producer.partitions(&self.topic, self.patience);
+        let others = (0..partitions.map_err(|error| self.failed(&error))?)
+            .filter(|other| *other != position.partition);
+        let sent: Vec<_> = others.map(|other| self.send(actor, &event, Some(other))).collect();
+        for told in sent {
+            self.hear(told?)?;
+        }
+        Ok(position)
+    }
+
+    fn send(&self, actor: &str, event: &str, partition: Option<i32>) -> Result<Told, EraseError> {
         let ticket = self.next.fetch_add(1, Ordering::Relaxed);
-        let (told, receipt) = mpsc::sync_channel(1);
-        self.waiting().insert(ticket, told);
+        let (tell, receipt) = mpsc::sync_channel(1);
+        self.waiting().insert(ticket, tell);
         let sent = self.producer.try_send(&Outgoing {
             ticket,
             topic: &self.topic,
+            partition,
             key: Some(actor.as_bytes()),
-            payload: Some(payload.as_bytes()),
+            payload: Some(event.as_bytes()),
             headers: &[],
         });
-        if let Err(full) = sent {
+        sent.map_err(|full| {
             self.waiting().remove(&ticket);
-            return Err(self.away(&full));
-        }
+            self.away(&full)
+        })?;
+        Ok(Told { ticket, receipt })
+    }
+
+    /// Waits for what became of an event.
+    fn hear(&self, Told { ticket, receipt }: Told) -> Result<Position, EraseError> {
         match receipt.recv_timeout(self.patience + GRACE) {
             Ok(Ok((partition, offset))) => {
                 Ok(Position { topic: Arc::clone(&self.topic), partition, offset })

@@ -29,11 +29,12 @@ pub trait Receipts: Send + Sync + 'static {
     fn lost(&self, ticket: usize, why: &KafkaError);
 }
 
-/// A record to be written; its key chooses the partition as Java clients do.
+/// A record to be written; without a partition, its key chooses it as Java clients do.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
     pub ticket: usize,
     pub topic: &'a str,
+    pub partition: Option<i32>,
     pub key: Option<&'a [u8]>,
     pub payload: Option<&'a [u8]>,
     pub headers: &'a [(&'a str, &'a str)],
@@ -75,10 +76,18 @@ impl<R: Receipts> Producer<R> {
         &self.0.context().0
     }
 
+    /// How many partitions a topic has, as a broker tells within `patience`.
+    pub fn partitions(&self, topic: &str, patience: Duration) -> Result<i32, KafkaError> {
+        let answer = self.0.client().fetch_metadata(Some(topic), patience)?;
+        let of_topic = answer.topics().iter().find(|of| of.name() == topic);
+        Ok(of_topic.map_or(0, |of| i32::try_from(of.partitions().len()).unwrap_or(i32::MAX)))
+    }
+
     /// Hands a record over without waiting.
     pub fn try_send(&self, record: &Outgoing<'_>) -> Result<(), Full> {
         let mut out: BaseRecord<'_, [u8], [u8], usize> =
             BaseRecord::with_opaque_to(record.topic, record.ticket);
+        out.partition = record.partition;
         out.key = record.key;
         out.payload = record.payload;
         if !record.headers.is_empty() {

@@ -78,6 +78,7 @@ impl TopicSink {
         let record = Outgoing {
             ticket,
             topic: &self.topic,
+            partition: None,
             key: letter.key.as_deref(),
             payload: letter.payload.as_deref().filter(|_| whole),
             headers: &headers,
