@@ -8,6 +8,9 @@ use super::money::{Amount, Money};
 use super::{Columns, Fields, Keyed, RECORD_BYTES_MAX, Record, Row, canonical, check_name, scan};
 use crate::model::{Account, Batch, CampaignPlace, Interaction, Kind, Reason, Secret};
 
+/// Largest amount in the base currency, beyond all that is sold: sums of amounts stay finite.
+const AMOUNT_MAX: f64 = 1e15;
+
 /// Turns records into interactions. Cheap to read from many threads at once.
 #[derive(Debug)]
 pub struct Decoder {
@@ -159,16 +162,15 @@ impl Decoder {
         value: Option<f64>,
         currency: Option<&str>,
     ) -> Result<Amount, Reason> {
-        let fine = |value: f64| value.is_finite() && value >= 0.0;
         let value = value.unwrap_or(0.0);
-        if !fine(value) {
+        if !value.is_finite() || value < 0.0 {
             return Err(Reason::BadValue);
         }
         if !kind.is_outcome() {
             return Ok(Amount { value, unpriced: false });
         }
         let amount = self.money.amount(value, currency);
-        if fine(amount.value) { Ok(amount) } else { Err(Reason::BadValue) }
+        if amount.value <= AMOUNT_MAX { Ok(amount) } else { Err(Reason::BadValue) }
     }
 
     /// Whom the event names, or for conversions and refunds whose promo code was used.
