@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::holes::{act, is_as_read_anew, start};
-use crate::process::{Daemon, SAID_WITHIN, WITHIN, pace};
+use crate::process::{DRAINED_WITHIN, Daemon, SAID_WITHIN, WITHIN, pace};
 use crate::proxy::Proxy;
 use crate::stream::{produce, ranking};
 use crate::support::kafka::{Kafka, Ports, poll};
@@ -76,7 +78,10 @@ fn a_broker_that_is_away_for_a_while_is_waited_for() {
     is_as_read_anew(&brokers, TOPIC, &daemon);
     let received = daemon.metric("sillage_records_received_total", &[]);
     assert!((100.0..400.0).contains(&received), "{received} from a snapshot");
-    daemon.stop();
+    daemon.signal(Signal::TERM);
+    let said = daemon.await_end(DRAINED_WITHIN).said;
+    let errors: Vec<_> = said.iter().filter(|line| line.contains("ERROR")).collect();
+    assert!(errors.len() <= 2, "an outage is said once, not with each attempt: {errors:#?}");
 }
 
 /// A session that times out as fast as a broker allows.

@@ -107,6 +107,9 @@ impl Metrics {
         for kind in ["assign", "revoke", "lost"] {
             families.rebalances.with_label_values(&[kind]).reset();
         }
+        for code in [RDKafkaErrorCode::AllBrokersDown, RDKafkaErrorCode::BrokerTransportFailure] {
+            families.errors.with_label_values(&[&format!("{code:?}")]).reset();
+        }
         for topic in topics {
             families.assigned.with_label_values(&[topic]).set(0);
             families.gap_records.with_label_values(&[topic]).reset();

@@ -5,7 +5,9 @@
 use std::ptr::NonNull;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
@@ -20,7 +22,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
 
 /// A client that answers questions about the log.
-pub struct Probe(BaseConsumer);
+pub struct Probe(BaseConsumer<Silent>);
+
+/// Says nothing of errors that come between two questions: each question has its own, and an
+/// outage would be told over and over, as one, when the next one is asked.
+struct Silent;
 
 /// One record, looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +41,7 @@ pub struct Found {
 impl Probe {
     /// Needs no broker to start.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        config.probe().create().map(Self).map_err(Error::Client)
+        config.probe().create_with_context(Silent).map(Self).map_err(Error::Client)
     }
 
     /// The id of the cluster, if its brokers tell.
@@ -92,5 +98,17 @@ impl Probe {
             }
         }
         Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut))
+    }
+}
+
+impl ConsumerContext for Silent {}
+
+impl ClientContext for Silent {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, line: &str) {
+        tracing::debug!(target: "librdkafka", facility, "{line}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "while nothing is looked up");
     }
 }
