@@ -64,10 +64,18 @@ fn dashboards_are_written_into_a_folder() {
 
 #[test]
 fn a_wrong_variable_is_one_line() {
-    let output = sillage(&["check"], &[("SILLAGE__KAKFA__BROKERS", "127.0.0.1:9092")]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!((output.status.code(), said.lines().count()), (Some(64), 1), "{said}");
-    assert!(said.contains("SILLAGE__KAKFA__BROKERS: kakfa: there is no such key"), "{said}");
+    for (variable, expected) in [
+        (
+            ("SILLAGE__KAKFA__BROKERS", "127.0.0.1:9092"),
+            "SILLAGE__KAKFA__BROKERS: kakfa: there is no such key",
+        ),
+        (("RUST_LOG", "info,,="), "RUST_LOG: log.level: info,,= is not allowed, it must be error"),
+    ] {
+        let output = sillage(&["check"], &[variable]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(64), 1), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 use super::arguments::{Demo, Generate, Replay};
 use super::backtest::Backtest;
+use super::log;
 use crate::config::{Config, LoadError, Source};
 
 /// Ended as asked.
@@ -204,7 +205,12 @@ fn source(cli: &Cli) -> Source {
 fn read(source: &Source) -> Result<Config, LoadError> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-    crate::config::load(source, variables)
+    let config = crate::config::load(source, variables)?;
+    let at = log::VARIABLE.to_owned();
+    match log::Config::validate_variable() {
+        Ok(()) => Ok(config),
+        Err(invalid) => Err(LoadError::Value { at, invalid }),
+    }
 }
 
 /// Help and version are answers, all else is wrong usage, on one line.

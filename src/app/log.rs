@@ -13,6 +13,10 @@ use tracing_subscriber::{EnvFilter, fmt};
 use crate::config::Invalid;
 use crate::serve::LogMessages;
 
+/// Wins over the configured level.
+pub(super) const VARIABLE: &str = "RUST_LOG";
+
+const ALLOWED: &str = "error, warn, info, debug or trace, or by part as in info,librdkafka=debug";
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// What the daemon says of itself, on standard error.
@@ -46,9 +50,18 @@ impl Config {
         if self.level.split(',').all(is_rule) && EnvFilter::try_new(&self.level).is_ok() {
             return Ok(());
         }
-        let allowed = "error, warn, info, debug or trace, or by part as in info,librdkafka=debug";
-        Err(Invalid::new("level", &self.level, allowed))
+        Err(Invalid::new("level", &self.level, ALLOWED))
     }
+
+    /// Whether what `RUST_LOG` says instead, if it is set, can be read.
+    pub(crate) fn validate_variable() -> Result<(), Invalid> {
+        let unread = of_environment().filter(|rules| EnvFilter::try_new(rules).is_err());
+        unread.map_or(Ok(()), |rules| Err(Invalid::new("log.level", rules, ALLOWED)))
+    }
+}
+
+fn of_environment() -> Option<String> {
+    std::env::var(VARIABLE).ok().filter(|rules| !rules.is_empty())
 }
 
 /// Changes what is said while the daemon runs.
@@ -58,7 +71,7 @@ impl Level {
     /// Says what `level` says from now on, unless `RUST_LOG` decides. It was checked.
     pub(super) fn set(&self, level: &str) {
         let Some(handle) = &self.0 else {
-            tracing::warn!("the variable RUST_LOG wins over log.level");
+            tracing::warn!("the variable {VARIABLE} wins over log.level");
             return;
         };
         match EnvFilter::try_new(level).map(|filter| handle.reload(filter)) {
@@ -76,7 +89,7 @@ impl Level {
 
 /// Starts logging, and counts messages by level; called once, before anything is said.
 pub(super) fn start(config: &Config, registry: &Registry) -> anyhow::Result<Level> {
-    let of_environment = std::env::var("RUST_LOG").ok().filter(|rules| !rules.is_empty());
+    let of_environment = of_environment();
     let filter = EnvFilter::try_new(of_environment.as_ref().unwrap_or(&config.level))?;
     let (filter, handle) = reload::Layer::new(filter);
     let lines =
