@@ -63,6 +63,9 @@ fn a_broker_that_is_away_for_a_while_is_waited_for() {
     daemon.await_records(300);
     await_no_problem(&daemon);
     assert!(daemon.metric(STALLS, &[]).abs() < 0.5, "nobody stood still who could move");
+    let told = daemon.said();
+    let begun = told.iter().filter(|line| line.contains("trying again until it works")).count();
+    assert!(begun <= 2, "two outages, and none anew once they are over: {told:#?}");
 
     // Killed with its broker, it cannot know what of the log its snapshot lacks.
     kafka.kill();

@@ -63,6 +63,10 @@ pub(super) fn look(
             return None;
         }
     }
+    if status.problem().is_some() {
+        // What was met before they answered may still wait to be heard, and is over as well.
+        serve_errors(client);
+    }
     status.end(&[ProblemKind::Unreachable, ProblemKind::Denied, ProblemKind::NoTopic]);
     Some(found)
 }
