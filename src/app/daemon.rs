@@ -169,12 +169,14 @@ impl Daemon {
             }
             next = (next + interval).max(now);
             let away = self.consumer.status().problem().is_some();
+            let proven = self.witness.proven();
             let beat = self.pulse.beat(&self.owners, away);
             self.witness.look(&beat.cuts);
-            self.shifts.look(self.views.current(), beat.is_live());
+            let lift_awaited = self.witness.is_awaited(&beat, proven);
+            self.shifts.look(self.views.current(), beat.is_live() && !lift_awaited);
             // Who is told that all is read must find what was read.
             self.account.tell(beat.clone());
-            self.judge(&beat);
+            self.judge(&beat, lift_awaited);
             let enough = enough(&beat);
             if enough {
                 break;
@@ -254,7 +256,7 @@ impl Daemon {
 
     /// Once restored, a shard stays ready while the broker is away: it serves what it has, and
     /// says since when in its status.
-    fn judge(&mut self, beat: &Beat) {
+    fn judge(&mut self, beat: &Beat, lift_awaited: bool) {
         let problem = self.consumer.status().problem().map(|problem| problem.what);
         let now = clock::instant();
         self.watchdog.compare(now, clock::wall_ms());
@@ -263,16 +265,19 @@ impl Daemon {
         let starting = (beat.cuts.is_empty() && stalled.is_none())
             .then(|| "no partition is assigned yet".to_owned());
         let restoring = beat.restoring > 0;
-        let waiting = starting.is_some() || restoring;
+        let waiting = starting.is_some() || restoring || lift_awaited;
         self.readiness.set("starting", starting);
         self.readiness.set("stalled", stalled);
         self.readiness.set("kafka", problem.filter(|_| waiting));
         self.readiness.set(
             "restoring",
-            restoring.then(|| {
+            if restoring {
                 let rest = self.account.catch_up().to_string();
-                format!("{} of {} shards read their past: {rest}", beat.restoring, beat.cuts.len())
-            }),
+                let shards = beat.cuts.len();
+                Some(format!("{} of {shards} shards read their past: {rest}", beat.restoring))
+            } else {
+                lift_awaited.then(|| "what the past proves is computed".to_owned())
+            },
         );
     }
 }

@@ -32,7 +32,8 @@ pub(super) struct Pulse {
     sequence: u64,
     /// The largest event time over the owned shards.
     newest_ms: Option<i64>,
-    /// Partitions that were read to their ends since they were assigned.
+    /// Partitions that were read to their ends, and have told all that it proves, since they were
+    /// assigned.
     restored: BTreeSet<i32>,
     metrics: Metrics,
 }
@@ -41,7 +42,7 @@ pub(super) struct Pulse {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Beat {
     pub cuts: Vec<Cut>,
-    /// Partitions that have yet to be read to their ends once.
+    /// Partitions that have yet to be read to their ends once, and to tell what that proves.
     pub restoring: usize,
     /// Whether all partitions of the topics are owned.
     pub whole: bool,
@@ -91,7 +92,8 @@ impl Pulse {
         }
         self.metrics.usage(&cuts);
         self.restored.retain(|partition| cuts.iter().any(|cut| cut.partition == *partition));
-        self.restored.extend(cuts.iter().filter(|cut| cut.caught_up).map(|cut| cut.partition));
+        let restored = cuts.iter().filter(|cut| cut.caught_up && !cut.extracting);
+        self.restored.extend(restored.map(|cut| cut.partition));
         let restoring = cuts.len() - self.restored.len();
         self.metrics.shards_restoring.set(i64::try_from(restoring).unwrap_or(i64::MAX));
         let whole = owners.own_all(cuts.len());

@@ -81,23 +81,9 @@ impl Watchdog {
 mod tests {
     use super::*;
     use crate::clock;
-    use crate::engine::Usage;
-    use crate::ingest::order::Watermark;
 
     fn cut(read: u64, behind: u64) -> Cut {
-        Cut {
-            partition: 4,
-            newest_ms: None,
-            watermark: Watermark::Unknown,
-            caught_up: false,
-            fetched_since: None,
-            usage: Usage::default(),
-            unmatched_refunds: 0,
-            read,
-            behind,
-            restored_at: None,
-            complete: true,
-        }
+        Cut { read, behind, ..Cut::unread(4) }
     }
 
     fn watchdog() -> Watchdog {

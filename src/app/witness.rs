@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -13,6 +14,7 @@ use std::thread::{Builder, JoinHandle};
 use prometheus::{Histogram, HistogramOpts, Registry};
 
 use super::owner::Cut;
+use super::pulse::Beat;
 use crate::clock;
 use crate::evidence::evidence;
 use crate::model::{Histories, Params};
@@ -29,12 +31,22 @@ struct Papers {
     edition: u64,
 }
 
+/// What all shards tell of one close.
+struct Told {
+    edition: u64,
+    histories: Vec<Arc<Histories>>,
+}
+
 /// Computes evidence when there is something new.
 pub(super) struct Witness {
     desk: Desk,
     /// What the thread was last asked about.
     asked: u64,
-    requests: SyncSender<Vec<Arc<Histories>>>,
+    /// The edition without which no picture tells all that was read in the past.
+    due: u64,
+    /// The edition that standings rest on.
+    proven: Arc<AtomicU64>,
+    requests: SyncSender<Told>,
     thread: JoinHandle<()>,
 }
 
@@ -60,7 +72,7 @@ impl Desk {
 
     /// What all shards tell of the same close, if it is not what was asked about at `asked`. A
     /// shard without any event has nothing to tell.
-    fn complete(&self, cuts: &[Cut], asked: u64) -> Option<(u64, Vec<Arc<Histories>>)> {
+    fn complete(&self, cuts: &[Cut], asked: u64) -> Option<Told> {
         let papers = self.papers();
         if papers.edition == asked || cuts.iter().all(|cut| cut.newest_ms.is_none()) {
             return None;
@@ -70,7 +82,8 @@ impl Desk {
             telling.map(|cut| papers.by_partition.get(&cut.partition).cloned()).collect();
         let told = told?;
         let closed = told.first()?.closed;
-        told.iter().all(|histories| histories.closed == closed).then_some((papers.edition, told))
+        let is_one = told.iter().all(|histories| histories.closed == closed);
+        is_one.then_some(Told { edition: papers.edition, histories: told })
     }
 
     fn papers(&self) -> MutexGuard<'_, Papers> {
@@ -95,19 +108,39 @@ impl Witness {
         registry.register(Box::new(seconds.clone()))?;
         let (requests, received) = mpsc::sync_channel(1);
         let params = params.clone();
+        let proven = Arc::new(AtomicU64::new(0));
+        let answered = Arc::clone(&proven);
         let thread = spawn(move || {
-            answer(&received, &params, &book, &seconds);
+            answer(&received, &params, &book, &seconds, &answered);
         })?;
-        Ok(Self { desk, asked: 0, requests, thread })
+        Ok(Self { desk, asked: 0, due: u64::MAX, proven, requests, thread })
     }
 
     /// Asks for evidence anew when all shards have told of the same close and anything changed.
     pub(super) fn look(&mut self, cuts: &[Cut]) {
-        if let Some((edition, histories)) = self.desk.complete(cuts, self.asked)
-            && self.requests.try_send(histories).is_ok()
-        {
-            self.asked = edition;
+        if let Some(told) = self.desk.complete(cuts, self.asked) {
+            let edition = told.edition;
+            if self.requests.try_send(told).is_ok() {
+                self.asked = edition;
+            }
         }
+    }
+
+    /// The edition that standings which are read from now on rest on, at least.
+    pub(super) fn proven(&self) -> u64 {
+        self.proven.load(Ordering::Acquire)
+    }
+
+    /// Whether a picture that rests on `proven` lacks what the past proves: what all shards told
+    /// when they had read it. What they tell later is not waited for.
+    pub(super) fn is_awaited(&mut self, beat: &Beat, proven: u64) -> bool {
+        if beat.restoring > 0 || beat.cuts.is_empty() {
+            self.due = u64::MAX;
+        } else {
+            let told = self.desk.complete(&beat.cuts, proven);
+            self.due = self.due.min(told.map_or(0, |told| told.edition));
+        }
+        proven < self.due
     }
 
     /// Whether it still computes; it ends before its owner only by a panic.
@@ -121,16 +154,65 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
 }
 
 fn answer(
-    requests: &Receiver<Vec<Arc<Histories>>>,
+    requests: &Receiver<Told>,
     params: &Params,
     book: &ScoreBook,
     seconds: &Histogram,
+    proven: &AtomicU64,
 ) {
-    while let Ok(histories) = requests.recv() {
+    while let Ok(Told { edition, histories }) = requests.recv() {
         let began = clock::instant();
         let shards: Vec<&Histories> = histories.iter().map(|shard| &**shard).collect();
         let evidence = evidence(params, &shards);
         seconds.observe(began.elapsed().as_secs_f64());
         book.prove(evidence);
+        proven.store(edition, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn witness(desk: &Desk) -> Witness {
+        let (params, registry) = (Params::default(), Registry::new());
+        let book = Arc::new(ScoreBook::new(&params));
+        Witness::start(desk.clone(), &params, book, &registry).expect("it starts")
+    }
+
+    fn beat(restoring: usize) -> Beat {
+        let read = |partition| Cut { newest_ms: Some(1), ..Cut::unread(partition) };
+        Beat { cuts: vec![read(0), read(1)], restoring, whole: true }
+    }
+
+    fn closed(closed: u32) -> Histories {
+        Histories { closed, ..Histories::default() }
+    }
+
+    #[test]
+    fn what_the_past_proves_is_awaited_and_what_comes_later_is_not() {
+        let desk = Desk::default();
+        let mut witness = witness(&desk);
+        assert!(witness.is_awaited(&Beat::default(), 0), "nothing is assigned");
+        desk.put(0, closed(7));
+        assert!(witness.is_awaited(&beat(1), 0), "it is being read");
+        desk.put(1, closed(7));
+        assert!(witness.is_awaited(&beat(0), 0), "it is not yet proven");
+        desk.put(1, closed(7));
+        assert!(witness.is_awaited(&beat(0), 1), "what is proven is older");
+        assert!(!witness.is_awaited(&beat(0), 2));
+        assert!(!witness.is_awaited(&beat(0), 2), "what came later may wait");
+        assert!(witness.is_awaited(&beat(1), 2), "another partition is being read");
+    }
+
+    #[test]
+    fn what_cannot_be_proven_is_not_awaited() {
+        let desk = Desk::default();
+        let mut witness = witness(&desk);
+        assert!(!witness.is_awaited(&beat(0), 0), "nobody told anything");
+        assert!(witness.is_awaited(&beat(1), 0));
+        desk.put(0, closed(7));
+        desk.put(1, closed(8));
+        assert!(!witness.is_awaited(&beat(0), 0), "it is not of one close");
     }
 }

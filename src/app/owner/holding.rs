@@ -271,6 +271,7 @@ impl Holding {
             newest_ms: self.shard.newest_ms(),
             watermark,
             caught_up,
+            extracting: self.shard.is_extracting(),
             fetched_since: self.fetched_since.take(),
             usage: self.shard.usage(),
             unmatched_refunds: self.shard.unmatched_refunds(),

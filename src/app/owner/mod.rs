@@ -80,6 +80,8 @@ pub struct Cut {
     pub watermark: Watermark,
     /// Whether all topics were read to their ends.
     pub caught_up: bool,
+    /// Whether histories of a bucket that has closed are still to be extracted.
+    pub extracting: bool,
     /// When the oldest record was fetched that the publication before this did not have.
     pub fetched_since: Option<Instant>,
     pub usage: Usage,
@@ -92,6 +94,27 @@ pub struct Cut {
     pub restored_at: Option<i64>,
     /// Whether nothing is missing that the log had deleted.
     pub complete: bool,
+}
+
+#[cfg(test)]
+impl Cut {
+    /// Of a shard that has read nothing yet.
+    pub fn unread(partition: i32) -> Self {
+        Self {
+            partition,
+            newest_ms: None,
+            watermark: Watermark::Unknown,
+            caught_up: false,
+            extracting: false,
+            fetched_since: None,
+            usage: Usage::default(),
+            unmatched_refunds: 0,
+            read: 0,
+            behind: 0,
+            restored_at: None,
+            complete: true,
+        }
+    }
 }
 
 /// Why a thread cannot go on.
