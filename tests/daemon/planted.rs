@@ -26,6 +26,8 @@ const KILLED: usize = 16;
 const ENDED: usize = 23;
 /// Tables of lifts look back as far as an effect needs to be lost in time.
 const EVIDENCE: (&str, &str) = ("SILLAGE__MODEL__EVIDENCE_BUCKETS", "12");
+/// The close whose table of lifts is shown, s since the Unix epoch.
+const PROVEN_AS_OF: &str = "sillage_lift_as_of_timestamp_seconds";
 
 fn plan() -> Plan {
     let knobs = Design::find("shifts").unwrap().knobs();
@@ -98,7 +100,7 @@ impl Watch {
         let Params { bucket_ms, grace_ms, .. } = Params::default();
         let table_s = ((newest_ms - grace_ms).div_euclid(bucket_ms) * bucket_ms / 1_000) as f64;
         self.daemon.await_metric("sillage_kafka_position_offset", &[], produced as f64);
-        self.daemon.await_metric("sillage_lift_as_of_timestamp_seconds", &[], table_s);
+        self.daemon.await_metric(PROVEN_AS_OF, &[], table_s);
         let views = "sillage_view_build_seconds_count";
         let two_later = self.daemon.metric(views, &[]) + 2.0;
         poll("a view", WITHIN, || (self.daemon.metric(views, &[]) >= two_later).then_some(()));
@@ -120,10 +122,12 @@ impl Watch {
     fn restart(self, kafka: &Kafka, signal: Signal) -> Self {
         self.await_told();
         let Self { daemon, receiver, kept, group } = self;
+        let proven = daemon.metric(PROVEN_AS_OF, &[]);
         daemon.signal(signal);
         daemon.await_end(DRAINED_WITHIN);
         let daemon = crate::planted::daemon(kafka, group, &receiver, &kept);
         daemon.await_ready();
+        assert_eq!(daemon.metric(PROVEN_AS_OF, &[]), proven, "who is ready tells it");
         Self { daemon, receiver, kept, group }
     }
 
