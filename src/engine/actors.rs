@@ -90,11 +90,9 @@ impl Actor {
 
     /// Notes an event in `bucket`.
     pub(super) fn see(&mut self, bucket: u32) {
-        if bucket > self.seen {
-            let elapsed = u8::try_from(bucket - self.seen).unwrap_or(NEVER);
-            self.outbound_lag = self.outbound_lag.saturating_add(elapsed);
-            self.seen = bucket;
-        }
+        let elapsed = u8::try_from(bucket.saturating_sub(self.seen)).unwrap_or(NEVER);
+        self.outbound_lag = self.outbound_lag.saturating_add(elapsed);
+        self.seen = self.seen.max(bucket);
     }
 
     /// The run of its acts on others, if it may still go on.

@@ -81,6 +81,13 @@ impl<T: Clone + Default> Arena<T, Wide> {
         Self { shape, chunks: Chunks::default(), next: 0, free: Vec::new() }
     }
 
+    /// The first `len` records of a block.
+    #[inline]
+    pub(super) fn list(&self, index: u32, len: usize) -> &[T] {
+        let (chunk, from) = self.place(index);
+        &self.chunks.get(chunk)[from..from + len]
+    }
+
     #[inline]
     pub(super) fn block(&self, index: u32) -> &[T] {
         let (chunk, from) = self.place(index);

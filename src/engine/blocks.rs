@@ -30,8 +30,7 @@ impl Blocks {
     pub(super) fn find(&self, block: Block, key: Key) -> Option<u16> {
         match block.len() {
             0 => None,
-            1..=4 => self.find_among::<4>(block, key),
-            5..=8 => self.find_among::<8>(block, key),
+            1..=8 => self.find_among::<8>(block, key),
             9..=16 => self.find_among::<16>(block, key),
             17..=32 => self.find_among::<32>(block, key),
             _ => self.find_among_many(block, key),

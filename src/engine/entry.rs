@@ -35,16 +35,14 @@ pub(super) struct Key(u32);
 #[derive(Clone, Copy, Debug)]
 #[repr(C, packed(2))]
 pub(super) struct Acted {
-    amplify: f64,
-    relate: f64,
+    /// Decayed units of each [`Side`], as `rings` and `lags` are.
+    units: [f64; 2],
     /// Buckets with an act of either: bit `k` is `bucket − k`.
     history: u64,
-    amplify_ring: Quarters,
-    relate_ring: Quarters,
+    rings: [Quarters; 2],
     bucket: u32,
     /// Buckets since the newest act of the class, [`NEVER`] when that is too long to matter.
-    amplify_lag: u8,
-    relate_lag: u8,
+    lags: [u8; 2],
 }
 
 /// Which of the two influence classes an act is of.
@@ -128,14 +126,11 @@ pub(super) fn bucket_of(time_ms: i64, bucket_ms: i64) -> u32 {
 impl Acted {
     pub(super) fn new(bucket: u32) -> Self {
         Self {
-            amplify: 0.0,
-            relate: 0.0,
+            units: [0.0; 2],
             history: 0,
-            amplify_ring: Quarters::default(),
-            relate_ring: Quarters::default(),
+            rings: [Quarters::default(); 2],
             bucket,
-            amplify_lag: NEVER,
-            relate_lag: NEVER,
+            lags: [NEVER; 2],
         }
     }
 
@@ -145,34 +140,23 @@ impl Acted {
         let age = self.bucket - bucket;
         let first_in_bucket = self.history >> age & 1 == 0;
         self.history |= 1 << age;
-        let (mut units, mut ring, lag) = match side {
-            Side::Amplify => (self.amplify, self.amplify_ring, self.amplify_lag),
-            Side::Relate => (self.relate, self.relate_ring, self.relate_lag),
-        };
+        let side = side as usize;
+        let (mut units, mut ring, lag) = (self.units[side], self.rings[side], self.lags[side]);
         if u32::from(lag) > decay.retention() + age {
             (units, ring) = (0.0, Quarters::default());
         }
         let before = units;
         units += add_capped(&mut ring, bucket, weight) * decay.fade(age);
         let lag = lag.min(u8::try_from(age).unwrap_or(NEVER));
-        match side {
-            Side::Amplify => {
-                (self.amplify, self.amplify_ring, self.amplify_lag) = (units, ring, lag);
-            }
-            Side::Relate => (self.relate, self.relate_ring, self.relate_lag) = (units, ring, lag),
-        }
-        let credit = if units > before {
-            (decay.credit(units) - decay.credit(before)) * decay.weight(self.bucket)
-        } else {
-            0.0
-        };
+        (self.units[side], self.rings[side], self.lags[side]) = (units, ring, lag);
+        let credit = (decay.credit(units) - decay.credit(before)) * decay.weight(self.bucket);
         Gain { credit, first_in_bucket, moved_from }
     }
 
     /// The credit of the runs so far, amplify and relate, referred to the landmark.
     pub(super) fn credit(&self, decay: &Decay) -> (f64, f64) {
-        let weight = decay.weight(self.bucket);
-        (decay.credit(self.amplify) * weight, decay.credit(self.relate) * weight)
+        let (weight, [amplify, relate]) = (decay.weight(self.bucket), self.units);
+        (decay.credit(amplify) * weight, decay.credit(relate) * weight)
     }
 
     /// The newest bucket with an act.
@@ -186,26 +170,22 @@ impl Acted {
     }
 
     fn advance(&mut self, bucket: u32, decay: &Decay) {
-        if bucket <= self.bucket {
-            return;
-        }
-        let elapsed = bucket - self.bucket;
-        let history = self.history;
-        self.history = history.checked_shl(elapsed).unwrap_or_default();
+        // Without a branch where nothing has elapsed, which cannot be foreseen.
+        let elapsed = bucket.saturating_sub(self.bucket);
+        let Self { units, history, mut rings, bucket: newest, lags } = *self;
+        let history = history.checked_shl(elapsed).unwrap_or_default();
         if elapsed > decay.retention() {
-            *self = Self { history: self.history, ..Self::new(bucket) };
+            *self = Self { history, ..Self::new(bucket) };
             return;
         }
-        self.amplify *= decay.fade(elapsed);
-        self.relate *= decay.fade(elapsed);
-        let (mut amplify, mut relate) = (self.amplify_ring, self.relate_ring);
-        amplify.clear_after(self.bucket, elapsed);
-        relate.clear_after(self.bucket, elapsed);
-        (self.amplify_ring, self.relate_ring) = (amplify, relate);
-        let elapsed = u8::try_from(elapsed).unwrap_or(NEVER);
-        self.amplify_lag = self.amplify_lag.saturating_add(elapsed);
-        self.relate_lag = self.relate_lag.saturating_add(elapsed);
-        self.bucket = bucket;
+        for ring in &mut rings {
+            ring.clear_after(newest, elapsed);
+        }
+        let fade = decay.fade(elapsed);
+        let units = units.map(|units| units * fade);
+        let more = u8::try_from(elapsed).unwrap_or(NEVER);
+        let lags = lags.map(|lag| lag.saturating_add(more));
+        *self = Self { units, history, rings, bucket: newest + elapsed, lags };
     }
 }
 
@@ -233,19 +213,18 @@ impl Acted {
     /// What is guessed of the buckets with an act is what the rings say, and of a run what they
     /// and, for older acts, the membership say.
     pub(super) fn row(&self, frame: &Frame, member: Option<&Member>) -> [u64; 8] {
-        let (bucket, amplify_ring, relate_ring) =
-            (self.bucket, self.amplify_ring, self.relate_ring);
+        let (bucket, [amplify_ring, relate_ring]) = (self.bucket, self.rings);
         let (amplified, related) = (acted(amplify_ring, bucket), acted(relate_ring, bucket));
         let (amplify, relate) = self.guess(frame, member);
         [
-            guessed(self.amplify, amplify),
-            guessed(self.relate, relate),
+            guessed(self.units[0], amplify),
+            guessed(self.units[1], relate),
             self.history ^ (amplified | related),
             amplify_ring.word(bucket),
             relate_ring.word(bucket),
             before(bucket, frame.newest_bucket),
-            self.amplify_lag.wrapping_sub(lag(amplified)).into(),
-            self.relate_lag.wrapping_sub(lag(related)).into(),
+            self.lags[0].wrapping_sub(lag(amplified)).into(),
+            self.lags[1].wrapping_sub(lag(related)).into(),
         ]
     }
 
@@ -261,26 +240,25 @@ impl Acted {
         let (amplified, related) = (acted(amplify_ring, bucket), acted(relate_ring, bucket));
         let [amplify_lag, relate_lag] = lags;
         let known = Self {
-            amplify: 0.0,
-            relate: 0.0,
+            units: [0.0; 2],
             history: history ^ (amplified | related),
-            amplify_ring,
-            relate_ring,
+            rings: [amplify_ring, relate_ring],
             bucket,
-            amplify_lag: narrow::<u8>(amplify_lag)?.wrapping_add(lag(amplified)),
-            relate_lag: narrow::<u8>(relate_lag)?.wrapping_add(lag(related)),
+            lags: [
+                narrow::<u8>(amplify_lag)?.wrapping_add(lag(amplified)),
+                narrow::<u8>(relate_lag)?.wrapping_add(lag(related)),
+            ],
         };
         let (amplify_guess, relate_guess) = known.guess(frame, member);
-        let amplify = unguessed(amplify, amplify_guess)?;
-        Ok(Self { amplify, relate: unguessed(relate, relate_guess)?, ..known })
+        let units = [unguessed(amplify, amplify_guess)?, unguessed(relate, relate_guess)?];
+        Ok(Self { units, ..known })
     }
 
     /// The runs, as far as all but they tell: an act that has left the rings was as much as the
     /// member did in its bucket, of the class whose latest act is not older.
     fn guess(&self, frame: &Frame, member: Option<&Member>) -> (f64, f64) {
         let (bucket, fade) = (self.bucket, &frame.fade);
-        let mut amplify = units_of(self.amplify_ring, bucket, fade);
-        let mut relate = units_of(self.relate_ring, bucket, fade);
+        let [mut amplify, mut relate] = self.rings.map(|ring| units_of(ring, bucket, fade));
         let Some(member) = member else { return (amplify, relate) };
         let mut rest = self.history >> RING_BUCKETS;
         while rest != 0 {
@@ -289,7 +267,7 @@ impl Acted {
             let quarters = member.quarters_in(bucket.wrapping_sub(age));
             let fade = fade.get(age as usize).copied().unwrap_or_default();
             let units = f64::from(quarters) * fade * 0.25;
-            if u32::from(self.amplify_lag) <= age {
+            if u32::from(self.lags[Side::Amplify as usize]) <= age {
                 amplify += units;
             } else {
                 relate += units;

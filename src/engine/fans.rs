@@ -16,18 +16,11 @@ pub(super) fn count_fan(sums: &mut Sums, bucket: u32, first: bool, latest: Lates
         sums.newest_bucket = bucket;
     }
     let at = bucket as usize % RING;
-    if first {
-        sums.fans.acted[at] += 1;
-    }
-    match latest {
-        Latest::Unmoved => {}
-        Latest::First => sums.fans.latest[at] += 1,
-        Latest::MovedFrom(before) => {
-            sums.fans.latest[at] += 1;
-            if sums.newest_bucket - before < RING_BUCKETS {
-                sums.fans.latest[before as usize % RING] -= 1;
-            }
-        }
+    sums.fans.acted[at] += u32::from(first);
+    sums.fans.latest[at] += u32::from(!matches!(latest, Latest::Unmoved));
+    if let Latest::MovedFrom(before) = latest {
+        let kept = sums.newest_bucket - before < RING_BUCKETS;
+        sums.fans.latest[before as usize % RING] -= u32::from(kept);
     }
 }
 

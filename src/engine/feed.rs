@@ -64,10 +64,11 @@ impl Shard {
             acted.act(side, act.bucket, weight, &self.decay);
         let now = self.decay.weight(self.newest_bucket());
         let sums = self.slots.add_to(slot, now, fresh);
-        match side {
-            Side::Amplify => sums.amplify += credit,
-            Side::Relate => sums.relate += credit,
-        }
+        let sum = match side {
+            Side::Amplify => &mut sums.amplify,
+            Side::Relate => &mut sums.relate,
+        };
+        *sum += credit;
         if devoted != Devotion::NOBODY && devoted != Devotion::to(slot) {
             sums.shared += credit;
         }

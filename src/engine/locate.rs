@@ -12,7 +12,7 @@ use crate::model::{Batch, Interaction};
 
 /// Interactions read ahead at once: enough to fill the core's miss buffers, few enough that
 /// what was asked for is still in the first cache when it is used.
-pub(super) const WINDOW: usize = 32;
+pub(super) const WINDOW: usize = 16;
 
 /// Where what an interaction refers to was when its window began.
 #[derive(Clone, Copy, Debug, Default)]

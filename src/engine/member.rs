@@ -20,7 +20,7 @@ const HISTORY_BUCKETS: u32 = 64;
 #[repr(C, align(64))]
 pub(super) struct Member {
     /// Capped units of acts on anyone, in quarters, a nibble a bucket.
-    quarters: [u8; HISTORY / 2],
+    quarters: [u64; HISTORY / 16],
     /// Buckets with a conversion: bit `k` is `bucket − k`.
     converted: u64,
     /// Decayed units of the run as of the start of `bucket`.
@@ -71,7 +71,7 @@ impl Member {
     /// A membership without any act that starts in `bucket`.
     pub(super) const fn new(segment: SegmentId, bucket: u32) -> Self {
         Self {
-            quarters: [0; HISTORY / 2],
+            quarters: [0; HISTORY / 16],
             converted: 0,
             units: 0.0,
             bucket,
@@ -91,24 +91,19 @@ impl Member {
     pub(super) fn act(&mut self, bucket: u32, weight: Weight, decay: &Decay) -> (f64, bool) {
         self.advance(bucket, decay);
         let (units, before) = (self.units, self.quarters_in(bucket));
+        // Without a branch: whether the cap is reached cannot be foreseen, and 0 changes nothing.
         let after = weight.cap.min(before + weight.counts);
-        if after == before {
-            return (0.0, false);
-        }
         self.set(bucket, after);
         self.units += f64::from(after - before) * 0.25 * decay.fade(self.bucket - bucket);
         let gained = (decay.credit(self.units) - decay.credit(units)) * decay.weight(self.bucket);
-        (gained, before == 0)
+        (gained, before == 0 && after > 0)
     }
 
     /// Notes an act on the account of `slot`; gives to whom it was devoted before.
     pub(super) fn devote(&mut self, slot: u32) -> Devotion {
-        let before = self.devotion;
-        if before == Devotion::NOBODY {
-            self.devotion = Devotion::to(slot);
-        } else if before != Devotion::to(slot) {
-            self.devotion = Devotion::SEVERAL;
-        }
+        let (before, to) = (self.devotion, Devotion::to(slot));
+        let alone = before == Devotion::NOBODY || before == to;
+        self.devotion = if alone { to } else { Devotion::SEVERAL };
         before
     }
 
@@ -136,8 +131,8 @@ impl Member {
         if bucket > self.bucket || self.bucket - bucket >= HISTORY_BUCKETS {
             return 0;
         }
-        let pair = self.quarters[(bucket % HISTORY_BUCKETS / 2) as usize];
-        u32::from(pair >> (4 * (bucket % 2)) & 15)
+        let (word, shift) = place(bucket);
+        u32::try_from(self.quarters[word] >> shift & 15).unwrap_or_default()
     }
 
     /// Buckets with a conversion, bit `k` for `closed − k`.
@@ -167,42 +162,46 @@ impl Member {
 
     /// The nibbles of sixteen buckets from `bucket` on, the first one lowest.
     fn sixteen(&self, bucket: u32) -> u64 {
-        let (words, _) = self.quarters.as_chunks::<8>();
-        let at = (bucket % HISTORY_BUCKETS / 16) as usize;
-        let shift = 4 * (bucket % 16);
-        let (low, high) = (u64::from_le_bytes(words[at]), u64::from_le_bytes(words[(at + 1) % 4]));
+        let (word, shift) = place(bucket);
+        let (low, high) = (self.quarters[word], self.quarters[(word + 1) % 4]);
         low >> shift | high.checked_shl(64 - shift).unwrap_or_default()
     }
 
     fn set(&mut self, bucket: u32, quarters: u32) {
-        let pair = &mut self.quarters[(bucket % HISTORY_BUCKETS / 2) as usize];
-        let shift = 4 * (bucket % 2);
-        *pair = *pair & !(15 << shift) | u8::try_from(quarters << shift).unwrap_or(u8::MAX);
+        let (word, shift) = place(bucket);
+        let word = &mut self.quarters[word];
+        *word = *word & !(15 << shift) | u64::from(quarters) << shift;
     }
 
     /// Moves on to `bucket` if it is newer; a silence beyond the retention starts a new run.
     fn advance(&mut self, bucket: u32, decay: &Decay) {
-        if bucket <= self.bucket {
-            return;
-        }
-        let elapsed = bucket - self.bucket;
-        for skipped in 0..elapsed.min(HISTORY_BUCKETS) {
-            self.set(bucket - skipped, 0);
-        }
+        let elapsed = bucket.saturating_sub(self.bucket);
+        self.clear_after(elapsed);
         self.converted = self.converted.checked_shl(elapsed).unwrap_or_default();
         if elapsed > decay.retention() {
             (self.units, self.devotion) = (0.0, Devotion::NOBODY);
         } else {
             self.units *= decay.fade(elapsed);
         }
-        self.bucket = bucket;
+        self.bucket += elapsed;
+    }
+
+    /// Makes room for the buckets after the newest, `elapsed` of them, a word at a time.
+    fn clear_after(&mut self, elapsed: u32) {
+        let (mut from, mut left) = (self.bucket + 1, elapsed.min(HISTORY_BUCKETS));
+        while left > 0 {
+            let (word, shift) = place(from);
+            let here = left.min(16 - from % 16);
+            self.quarters[word] &= !(ones(here) << shift);
+            (from, left) = (from + here, left - here);
+        }
     }
 }
 
 impl Member {
     /// What is guessed of the run is what the quarters say.
     pub(super) fn row(&self, frame: &Frame) -> [u64; 9] {
-        let [a, b, c, d] = turned(words(self.quarters), self.bucket.wrapping_add(1));
+        let [a, b, c, d] = turned(self.quarters, self.bucket.wrapping_add(1));
         [
             a,
             b,
@@ -221,10 +220,7 @@ impl Member {
         let [a, b, c, d, converted, units, bucket, segment, devotion] = row;
         let bucket = bucket_before(bucket, frame.newest_bucket)?;
         let mut member = Self::new(frame.segment(segment)?, bucket);
-        let words = turned([a, b, c, d], bucket.wrapping_add(1).wrapping_neg());
-        for (place, word) in member.quarters.as_chunks_mut::<8>().0.iter_mut().zip(words) {
-            *place = word.to_le_bytes();
-        }
+        member.quarters = turned([a, b, c, d], bucket.wrapping_add(1).wrapping_neg());
         member.converted = converted;
         member.units = unguessed(units, member.units_kept(&frame.fade))?;
         member.devotion = Devotion(narrow::<u32>(devotion)?.wrapping_sub(2));
@@ -233,7 +229,7 @@ impl Member {
 
     /// The units of the acts that are kept, but for rounding.
     fn units_kept(&self, fade: &[f64]) -> f64 {
-        let turned = turned(words(self.quarters), self.bucket.wrapping_add(1));
+        let turned = turned(self.quarters, self.bucket.wrapping_add(1));
         let mut units = 0.0;
         for (word, from) in turned.into_iter().zip([63, 47, 31, 15]) {
             let mut rest = word;
@@ -248,14 +244,14 @@ impl Member {
     }
 }
 
-fn words(quarters: [u8; HISTORY / 2]) -> [u64; 4] {
-    let (words, _) = quarters.as_chunks::<8>();
-    std::array::from_fn(|at| u64::from_le_bytes(words[at]))
+/// The word in which the nibble of a bucket lies, and how far up in it.
+const fn place(bucket: u32) -> (usize, u32) {
+    ((bucket % HISTORY_BUCKETS / 16) as usize, 4 * (bucket % 16))
 }
 
 /// Turns 64 nibbles so that the one at `first` mod 64 is the first.
 fn turned(words: [u64; 4], first: u32) -> [u64; 4] {
-    let (word, shift) = ((first % HISTORY_BUCKETS / 16) as usize, 4 * (first % 16));
+    let (word, shift) = place(first);
     std::array::from_fn(|at| {
         let (low, high) = (words[(word + at) % 4], words[(word + at + 1) % 4]);
         low >> shift | high.checked_shl(64 - shift).unwrap_or_default()

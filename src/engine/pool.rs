@@ -54,7 +54,7 @@ impl<T: Copy + Default> Pool<T> {
         if block.len == 0 {
             return &[];
         }
-        &self.classes[block.class()].block(block.index())[..block.len as usize]
+        self.classes[block.class()].list(block.index(), block.len as usize)
     }
 
     /// A list that is not empty, and whatever lies behind it in its chunk.

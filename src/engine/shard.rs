@@ -144,13 +144,19 @@ impl Shard {
     }
 
     /// Does what is due at the watermark.
+    #[inline]
     pub(super) fn catch_up(&mut self) {
         if self.watermark_ms >= self.due_ms {
-            self.settle();
-            self.close();
-            let settles_ms = self.waiting.next_ms().saturating_add(self.terms.grace_ms);
-            self.due_ms = self.closing.next_ms().min(settles_ms);
+            self.do_what_is_due();
         }
+    }
+
+    #[inline(never)]
+    fn do_what_is_due(&mut self) {
+        self.settle();
+        self.close();
+        let settles_ms = self.waiting.next_ms().saturating_add(self.terms.grace_ms);
+        self.due_ms = self.closing.next_ms().min(settles_ms);
     }
 
     /// The bucket of the newest event scored, 0 before the first.

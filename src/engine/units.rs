@@ -119,11 +119,7 @@ impl<R: Ring> Run<R> {
         self.advance(bucket, decay);
         let before = self.units;
         self.add(bucket, weight, decay);
-        if self.units > before {
-            (decay.credit(self.units) - decay.credit(before)) * decay.weight(self.bucket)
-        } else {
-            0.0
-        }
+        (decay.credit(self.units) - decay.credit(before)) * decay.weight(self.bucket)
     }
 
     /// Adds an act in a bucket not after its newest.
@@ -134,16 +130,14 @@ impl<R: Ring> Run<R> {
 
     /// Moves on to `bucket` if it is newer; a silence beyond the retention starts a new run.
     pub(super) fn advance(&mut self, bucket: u32, decay: &Decay) {
-        if bucket <= self.bucket {
-            return;
-        }
-        let elapsed = bucket - self.bucket;
+        // Without a branch where nothing has elapsed, which cannot be foreseen.
+        let elapsed = bucket.saturating_sub(self.bucket);
         if elapsed > decay.retention() {
             *self = Self { bucket, ..Self::default() };
         } else {
             self.units *= decay.fade(elapsed);
             self.ring.clear_after(self.bucket, elapsed);
-            self.bucket = bucket;
+            self.bucket += elapsed;
         }
     }
 
