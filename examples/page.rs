@@ -171,7 +171,7 @@ fn converting(name: &str, label: Label, score: f64) -> Standing {
     let standing = sample::standing(name, score);
     if label != Label::Influential {
         return Standing {
-            lift: Lift::NONE,
+            lift: Lift::NONE.into(),
             incremental_conversions: 0.0,
             incremental_low: 0.0,
             incremental_high: 0.0,

@@ -99,7 +99,7 @@ pub struct Cut {
 #[cfg(test)]
 impl Cut {
     /// Of a shard that has read nothing yet.
-    pub fn unread(partition: i32) -> Self {
+    pub(in crate::app) fn unread(partition: i32) -> Self {
         Self {
             partition,
             newest_ms: None,
