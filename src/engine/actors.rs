@@ -23,6 +23,9 @@ pub(super) type OutboundQuarters = Steps<4>;
 /// and whom a limit evicts must not.
 const ACTOR_BYTES: usize = size_of::<Person>() + 3 * size_of::<u32>();
 
+/// Actors whose places in the index are asked for ahead of their turn.
+const AHEAD: u32 = 16;
+
 /// An actor that is not listed among those who convert.
 pub(super) const UNLISTED: u32 = u32::MAX;
 
@@ -341,6 +344,8 @@ impl Actors {
         self.index = Index::with_room(self.records.live());
         for at in places.up_to(end) {
             let key = self.records.get(at).actor.key;
+            let ahead = self.records.get((at + AHEAD).min(end - 1)).actor.key;
+            self.index.prefetch(ahead.0);
             self.index.insert(key.0, at, |at| self.records.get(at).actor.key.0);
         }
         Ok(())

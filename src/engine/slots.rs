@@ -299,17 +299,11 @@ impl Slots {
         }
     }
 
-    /// The segment and the influencer of each slot, by its number.
-    pub(super) fn pairs(&self) -> Vec<(SegmentId, u32)> {
-        let pair = |slot: &Slot| (slot.segment, slot.influencer);
-        (0..self.end()).map(|slot| pair(self.get(slot))).collect()
-    }
-
     /// The slots in use by segment.
     pub(super) fn near(&self) -> Near {
         let gone = [self.records.freed(), &self.retired];
         let slots = Places::of_store(&gone).up_to(self.records.end());
-        Near::of(slots.map(|slot| (slot, self.get(slot).segment)))
+        Near::of(slots.map(|slot| (slot, self.get(slot).segment, self.get(slot).influencer)))
     }
 
     pub(super) fn write(&self, newest_bucket: u32, columns: &mut impl Columns) {

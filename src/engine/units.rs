@@ -11,6 +11,8 @@ use crate::model::{RING, RING_BUCKETS};
 pub(super) trait Ring: Copy + Default {
     /// Units that one count stands for.
     const STEP: f64;
+    /// Bits that a count takes.
+    const BITS: u32;
 
     fn get(self, bucket: u32) -> u32;
     fn set(&mut self, bucket: u32, count: u32);
@@ -41,6 +43,7 @@ pub(super) struct Run<R> {
 
 impl Ring for Quarters {
     const STEP: f64 = 0.25;
+    const BITS: u32 = 4;
 
     fn get(self, bucket: u32) -> u32 {
         self.0 >> (4 * (bucket % 8)) & 15
@@ -67,6 +70,7 @@ impl Ring for Quarters {
 
 impl<const DENOMINATOR: u32> Ring for Steps<DENOMINATOR> {
     const STEP: f64 = 1.0 / DENOMINATOR as f64;
+    const BITS: u32 = 8;
 
     fn get(self, bucket: u32) -> u32 {
         u32::from(self.0.to_le_bytes()[bucket as usize % RING])
@@ -108,8 +112,10 @@ pub(super) fn add_capped<R: Ring>(ring: &mut R, bucket: u32, weight: Weight) -> 
 
 /// The units of acts that are all in a ring, but for rounding; `fade` as in [`Decay`].
 pub(super) fn units_of<R: Ring>(ring: R, newest: u32, fade: &[f64]) -> f64 {
-    let ages = (0..RING_BUCKETS).rev().zip(fade.iter().take(RING).rev());
-    let units = ages.map(|(age, fade)| f64::from(ring.get(newest.wrapping_sub(age))) * fade);
+    // What follows the newest bucket in a ring is the oldest.
+    let counts = ring.word(newest.wrapping_add(1));
+    let oldest_first = (0..RING_BUCKETS).map(|at| counts >> (R::BITS * at) & ((1 << R::BITS) - 1));
+    let units = oldest_first.zip(fade.iter().take(RING).rev()).map(|(n, fade)| n as f64 * fade);
     units.sum::<f64>() * R::STEP
 }
 

@@ -149,26 +149,57 @@ impl Width {
 
     /// Appends the bytes, the first in the lowest bits.
     fn pack(self, bytes: &[u8], packed: &mut Vec<u8>) {
-        if matches!(self, Self::Eight) {
-            packed.extend_from_slice(bytes);
-            return;
+        match self {
+            Self::One => pack::<8>(bytes, packed),
+            Self::Two => pack::<4>(bytes, packed),
+            Self::Four => pack::<2>(bytes, packed),
+            Self::Eight => packed.extend_from_slice(bytes),
         }
-        let one = |all: u64, byte: &u8| all << self.bits() | u64::from(*byte);
-        let several = bytes.chunks(8 / self.bits());
-        packed.extend(several.map(|several| low_byte(several.iter().rev().fold(0, one))));
     }
 
     /// Appends `len` bytes that were packed.
     fn unpack(self, packed: &[u8], len: usize, bytes: &mut Vec<u8>) {
-        if matches!(self, Self::Eight) {
-            bytes.extend_from_slice(packed);
-            return;
+        let end = bytes.len() + len;
+        match self {
+            Self::One => unpack::<8>(packed, bytes),
+            Self::Two => unpack::<4>(packed, bytes),
+            Self::Four => unpack::<2>(packed, bytes),
+            Self::Eight => bytes.extend_from_slice(packed),
         }
-        let (bits, mask) = (self.bits(), u8::MAX >> (8 - self.bits()));
-        let unpacked =
-            packed.iter().flat_map(|all| (0..8).step_by(bits).map(move |at| all >> at & mask));
-        bytes.extend(unpacked.take(len));
+        bytes.truncate(end);
     }
+}
+
+/// Packs `N` bytes in each.
+fn pack<const N: usize>(bytes: &[u8], packed: &mut Vec<u8>) {
+    let all = |some: &[u8; N]| some.iter().rev().fold(0, |all, byte| all << (8 / N) | byte);
+    let (chunks, rest) = bytes.as_chunks();
+    packed.extend(chunks.iter().map(all));
+    if !rest.is_empty() {
+        let mut last = [0; N];
+        last[..rest.len()].copy_from_slice(rest);
+        packed.push(all(&last));
+    }
+}
+
+/// Unpacks `N` bytes of each.
+fn unpack<const N: usize>(packed: &[u8], bytes: &mut Vec<u8>) {
+    let mask = u8::MAX >> (8 - 8 / N);
+    for all in packed {
+        let some: [u8; N] = std::array::from_fn(|at| all >> (at * 8 / N) & mask);
+        bytes.extend_from_slice(&some);
+    }
+}
+
+/// Keeps what is wanted, in order, and takes no branch on it, which could not be foreseen.
+fn retain<T: Copy>(list: &mut Vec<T>, is_wanted: impl Fn(T) -> bool) {
+    let mut kept = 0;
+    for at in 0..list.len() {
+        let one = list[at];
+        list[kept] = one;
+        kept += usize::from(is_wanted(one));
+    }
+    list.truncate(kept);
 }
 
 impl Columns for Encoder<'_> {
@@ -192,16 +223,14 @@ impl Columns for Encoder<'_> {
             plane.clear();
             plane.extend(page.iter().map(|word| length(*word)));
             self.plane(&plane);
-            rest.retain(|word| *word != 0);
+            retain(&mut rest, |word| word != 0);
         }
         for _ in 0..longest {
             plane.clear();
             plane.extend(rest.iter().map(|word| low_byte(*word)));
             self.plane(&plane);
-            rest.retain_mut(|word| {
-                *word >>= 8;
-                *word != 0
-            });
+            rest.iter_mut().for_each(|word| *word >>= 8);
+            retain(&mut rest, |word| word != 0);
         }
         (self.plane, self.rest) = (plane, rest);
     }
@@ -315,19 +344,26 @@ impl<'a> Decoder<'a> {
     /// Reads numbers of which each has a byte in as many planes as it takes.
     fn planes(&mut self, words: &mut [u64]) -> Result<(), Broken> {
         let [longest] = *self.bytes(1)? else { return Err(Broken::Length) };
-        let mut lengths = vec![longest; words.len()];
-        if longest > 1 {
-            self.plane(words.len())?;
-            std::mem::swap(&mut lengths, &mut self.plane);
+        match longest {
+            0 => return Ok(()),
+            1 => {
+                self.plane(words.len())?;
+                words.iter_mut().zip(&self.plane).for_each(|(word, byte)| *word = (*byte).into());
+                return Ok(());
+            }
+            2..=8 => self.plane(words.len())?,
+            9.. => return Err(Broken::Content("number")),
         }
-        if longest > 8 || lengths.iter().any(|length| *length > longest) {
+        let lengths = std::mem::take(&mut self.plane);
+        if lengths.iter().any(|length| *length > longest) {
             return Err(Broken::Content("number"));
         }
+        let mut there: Vec<u32> = (0..).take(words.len()).collect();
         for at in 0..longest {
-            self.plane(lengths.iter().filter(|length| **length > at).count())?;
-            let there = words.iter_mut().zip(&lengths).filter(|(_, length)| **length > at);
-            for ((word, _), byte) in there.zip(&self.plane) {
-                *word |= u64::from(*byte) << (8 * at);
+            retain(&mut there, |number| lengths[number as usize] > at);
+            self.plane(there.len())?;
+            for (number, byte) in there.iter().zip(&self.plane) {
+                words[*number as usize] |= u64::from(*byte) << (8 * at);
             }
         }
         Ok(())

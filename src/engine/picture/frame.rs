@@ -16,9 +16,7 @@ pub(in crate::engine) struct Frame {
     pub(in crate::engine) fade: Vec<f64>,
     pub(in crate::engine) newest_bucket: u32,
     pub(in crate::engine) newest_ms: i64,
-    /// Of each slot the segment and the influencer: beside each other they stay in the caches.
-    pub(in crate::engine) pairs: Vec<(SegmentId, u32)>,
-    /// How keys tell slots.
+    /// How keys tell slots, and of whom these are.
     pub(in crate::engine) near: Near,
     /// Where the numbers of each kind end.
     pub(in crate::engine) ends: Ends,
@@ -60,10 +58,5 @@ impl Frame {
 
     pub(in crate::engine) fn slot(&self, word: u64) -> Result<u32, Broken> {
         within(narrow(word)?, self.ends.slots)
-    }
-
-    /// The segment and the influencer of a slot that there is.
-    pub(in crate::engine) fn pair(&self, slot: u32) -> (SegmentId, u32) {
-        self.pairs[slot as usize]
     }
 }

@@ -86,7 +86,7 @@ impl Shard {
         };
         (frame.ends.segments, frame.ends.sets) = shard.segments.read(source)?;
         (frame.ends.influencers, frame.ends.slots) = shard.slots.read(&frame, source)?;
-        (frame.pairs, frame.near) = (shard.slots.pairs(), shard.slots.near());
+        frame.near = shard.slots.near();
         let (actors, blocks, touches) = (shard.actors, shard.blocks, shard.touches);
         let mut people = People { actors, blocks, touches };
         people.read(&frame, source)?;
@@ -110,8 +110,7 @@ impl Frozen {
         self.frame.write_fade(columns);
         self.segments.write(columns);
         self.slots.write(self.frame.newest_bucket, columns);
-        let (pairs, near) = (self.slots.pairs(), self.slots.near());
-        let frame = Frame { pairs, near, ..self.frame.clone() };
+        let frame = Frame { near: self.slots.near(), ..self.frame.clone() };
         self.people.write(&frame, columns);
         self.ids.write(self.frame.newest_ms, columns);
         self.waiting.write(&self.frame, columns);

@@ -18,8 +18,9 @@ use crate::engine::units::Run;
 /// The layout in which a key was told by its own number, and the room for touches by its length.
 const KEYS_BY_NUMBER: u8 = 1;
 
-/// Actors whose lists are asked for ahead of their turn.
+/// Actors whose lists are asked for ahead of their turn, and then what these refer to.
 const AHEAD: u32 = 8;
+const NEAR_AHEAD: u32 = 4;
 
 /// All that is kept by actor.
 pub(super) struct People {
@@ -64,6 +65,7 @@ impl People {
         for at in Places::of_store(&[freed]).up_to(self.actors.end()) {
             if at + AHEAD < self.actors.end() {
                 self.prefetch(at + AHEAD);
+                self.prefetch_near(at + NEAR_AHEAD, frame);
             }
             self.push(at, frame, &mut pages, &mut lists);
             if pages.rows() >= PAGE_ROWS {
@@ -105,6 +107,12 @@ impl People {
         self.touches.prefetch(actor.touched);
     }
 
+    /// Asks for what the keys of an actor are told by.
+    fn prefetch_near(&self, at: u32, frame: &Frame) {
+        let keys = self.blocks.keys(self.actors.get(at).entries);
+        keys.iter().for_each(|key| frame.near.prefetch(*key));
+    }
+
     fn push(&self, at: u32, frame: &Frame, pages: &mut Pages, lists: &mut Lists) {
         let actor = self.actors.get(at);
         lists.clear();
@@ -123,7 +131,7 @@ impl People {
             pages.keys.push(frame.near.row(*key, &lists.members));
             match entry {
                 Entry::Acted(acted) => {
-                    let member = lists.near(frame.pair(key.id()));
+                    let member = lists.near(frame.near.pair(key.id()));
                     pages.acted.push(acted.row(frame, member));
                 }
                 Entry::Liked(run) => pages.liked.push(run.row(frame)),
@@ -192,15 +200,19 @@ impl Lists {
         }
         for _ in 0..len {
             let row = pages.keys.take()?;
-            let key = match frame.version {
-                KEYS_BY_NUMBER => Key::from_row(row)?,
+            let (key, pair) = match frame.version {
+                KEYS_BY_NUMBER => (Key::from_row(row)?, None),
                 _ => frame.near.key(row, &self.members)?,
             };
             self.keys.push(key);
             let [id, kind] = key.row();
             let entry = match kind {
                 1 => {
-                    let member = self.near(frame.pair(frame.slot(id)?));
+                    let pair = match pair {
+                        Some(pair) => pair,
+                        None => frame.near.pair(frame.slot(id)?),
+                    };
+                    let member = self.near(pair);
                     Entry::Acted(Acted::from_row(pages.acted.take()?, frame, member)?)
                 }
                 2 => {
