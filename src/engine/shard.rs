@@ -331,14 +331,9 @@ impl Shard {
         self.bytes() > self.memory_bytes
     }
 
-    /// Bytes that may be copied while a picture is alive: all that is held, in chunks that are not
-    /// full.
+    /// Memory that the state takes, bytes.
     #[must_use]
-    pub fn copied_bytes(&self) -> usize {
-        self.bytes() / 2 * 3
-    }
-
-    fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         let ledgers = self.credited.bytes() + self.organic.bytes();
         let attribution =
             self.touches.bytes() + self.waiting.bytes() + self.sales.bytes() + ledgers;

@@ -42,9 +42,7 @@ impl Metrics {
                 opts("snapshots_refused_total", "Snapshots that were found and not used."),
                 &["reason"],
             )?,
-            duration: Histogram::with_opts(
-                duration.buckets(vec![0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]),
-            )?,
+            duration: Histogram::with_opts(duration)?,
             bytes: IntGauge::with_opts(opts("snapshot_bytes", "Size of the last snapshot."))?,
             last_success: GaugeVec::new(
                 opts(
