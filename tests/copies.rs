@@ -1,6 +1,8 @@
 //! Copies of what changes while a picture is alive go to memory that somebody else touched before,
 //! on the allocator of the binary.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;

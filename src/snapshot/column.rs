@@ -192,6 +192,7 @@ fn unpack<const N: usize>(packed: &[u8], bytes: &mut Vec<u8>) {
 }
 
 /// Keeps what is wanted, in order, and takes no branch on it, which could not be foreseen.
+#[allow(clippy::indexing_slicing, reason = "what is kept is no more than what was looked at")]
 fn retain<T: Copy>(list: &mut Vec<T>, is_wanted: impl Fn(T) -> bool) {
     let mut kept = 0;
     for at in 0..list.len() {
@@ -229,7 +230,9 @@ impl Columns for Encoder<'_> {
             plane.clear();
             plane.extend(rest.iter().map(|word| low_byte(*word)));
             self.plane(&plane);
-            rest.iter_mut().for_each(|word| *word >>= 8);
+            for word in &mut rest {
+                *word >>= 8;
+            }
             retain(&mut rest, |word| word != 0);
         }
         (self.plane, self.rest) = (plane, rest);
@@ -342,6 +345,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads numbers of which each has a byte in as many planes as it takes.
+    #[allow(clippy::indexing_slicing, reason = "there are as many lengths as words")]
     fn planes(&mut self, words: &mut [u64]) -> Result<(), Broken> {
         let [longest] = *self.bytes(1)? else { return Err(Broken::Length) };
         match longest {

@@ -123,7 +123,7 @@ impl Keeper {
         match arena() {
             Ok(arena) if bytes > 0 => {
                 let turn = Arc::clone(&turn);
-                self.hand_over(&self.0.due, Job::MakeRoom { turn, arena, bytes });
+                self.0.due.hand_over(Job::MakeRoom { turn, arena, bytes });
             }
             _ => turn.make_ready(),
         }
@@ -132,14 +132,14 @@ impl Keeper {
 
     /// Has a state written.
     pub fn save(&self, picture: Picture, turn: Arc<Turn>) {
-        self.hand_over(&self.0.due, Job::Save { picture: Box::new(picture), turn, done: None });
+        self.0.due.hand_over(Job::Save { picture: Box::new(picture), turn, done: None });
     }
 
     /// Has the state of a partition written that is given away; `done` is dropped when it is
     /// durable, or cannot be.
     pub fn save_last(&self, picture: Picture, done: Option<SyncSender<()>>) {
         let (picture, turn) = (Box::new(picture), Arc::new(Turn::another(&self.0.under_way)));
-        self.hand_over(&self.0.last, Job::Save { picture, turn, done });
+        self.0.last.hand_over(Job::Save { picture, turn, done });
     }
 
     /// Whether all still write; one ends before it is told to only by a panic.
@@ -156,7 +156,7 @@ impl Keeper {
         for writers in [&self.0.due, &self.0.last] {
             let ending = std::mem::take(&mut *lock(&writers.threads));
             for _ in &ending {
-                self.hand_over(writers, Job::End);
+                writers.hand_over(Job::End);
             }
             threads.extend(ending);
         }
@@ -166,19 +166,13 @@ impl Keeper {
         threads.iter().all(JoinHandle::is_finished)
     }
 
-    fn hand_over(&self, to: &Writers, job: Job) {
-        if to.jobs.send(job).is_err() {
-            tracing::error!("the threads that write snapshots are gone");
-        }
-    }
-
     fn write_all(&self, writers: &Writers, committer: &Committer) {
         loop {
             match writers.next() {
                 Job::Save { picture, turn, done } => {
                     fail_point!("snapshot");
                     self.write(&picture, |partition, offsets| {
-                        commit(committer, partition, offsets)
+                        commit(committer, partition, offsets);
                     });
                     drop((picture, done, turn));
                 }
@@ -203,6 +197,12 @@ impl Writers {
     fn spawn(&self, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         lock(&self.threads).push(Builder::new().name("keeper".into()).spawn(work)?);
         Ok(())
+    }
+
+    fn hand_over(&self, job: Job) {
+        if self.jobs.send(job).is_err() {
+            tracing::error!("the threads that write snapshots are gone");
+        }
     }
 
     fn next(&self) -> Job {

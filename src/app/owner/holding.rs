@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn histories_rest_while_behind_unless_a_picture_waits_for_them() {
-        let (soon, late) = (EXTRACTED_EVERY - Duration::from_millis(1), EXTRACTED_EVERY);
+        let (soon, late) = (EXTRACTED_EVERY / 2, EXTRACTED_EVERY);
         assert_eq!(entries_due(false, false, soon), None, "behind");
         assert_eq!(entries_due(false, false, late), Some(EXTRACTED), "it is time");
         assert_eq!(entries_due(true, false, Duration::ZERO), Some(EXTRACTED), "at the end");

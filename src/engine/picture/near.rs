@@ -27,10 +27,10 @@ struct Place {
     segment: SegmentId,
     influencer: u32,
     /// Among the slots of the segment.
-    place: u32,
+    nth: u32,
 }
 
-const NOT_IN_USE: Place = Place { segment: SegmentId::NONE, influencer: 0, place: 0 };
+const NOT_IN_USE: Place = Place { segment: SegmentId::NONE, influencer: 0, nth: 0 };
 
 impl Near {
     /// Of slots in use in ascending order, with their segments and influencers.
@@ -39,10 +39,10 @@ impl Near {
         for (slot, segment, influencer) in slots {
             let at = segment.0 as usize;
             near.slots.resize_with(near.slots.len().max(at + 1), Vec::new);
-            let place = u32::try_from(near.slots[at].len()).unwrap_or(u32::MAX);
+            let nth = u32::try_from(near.slots[at].len()).unwrap_or(u32::MAX);
             near.slots[at].push((slot, influencer));
             near.places.resize(slot as usize, NOT_IN_USE);
-            near.places.push(Place { segment, influencer, place });
+            near.places.push(Place { segment, influencer, nth });
         }
         near
     }
@@ -67,9 +67,9 @@ impl Near {
     /// A key as a place and a kind; as its own number where no membership has the segment.
     pub(super) fn row(&self, key: Key, members: &[Member]) -> [u64; 2] {
         let [id, kind] = key.row();
-        let Place { segment, place, .. } = self.place(key.id());
+        let Place { segment, nth, .. } = self.place(key.id());
         match members.iter().position(|member| member.segment == segment) {
-            Some(member) if key.is_of_slot() => [place.into(), kind + KINDS * member as u64],
+            Some(member) if key.is_of_slot() => [nth.into(), kind + KINDS * member as u64],
             _ => [id, kind + KINDS * members.len() as u64],
         }
     }

@@ -109,8 +109,9 @@ impl People {
 
     /// Asks for what the keys of an actor are told by.
     fn prefetch_near(&self, at: u32, frame: &Frame) {
-        let keys = self.blocks.keys(self.actors.get(at).entries);
-        keys.iter().for_each(|key| frame.near.prefetch(*key));
+        for key in self.blocks.keys(self.actors.get(at).entries) {
+            frame.near.prefetch(*key);
+        }
     }
 
     fn push(&self, at: u32, frame: &Frame, pages: &mut Pages, lists: &mut Lists) {
