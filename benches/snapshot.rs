@@ -77,7 +77,7 @@ fn run(load: Load, hurry: i64) {
     println!("  without a picture    {}", feed.apply(&mut shard, TIMED));
     let mut body = Vec::new();
     for number in 1..=PICTURES {
-        make_room(shard.bytes());
+        make_room(shard.copied_bytes());
         let (frozen, freezing) = timed(|| shard.freeze());
         feed.batch = BATCH_MIN;
         println!("  with picture {number}       {}", feed.apply(&mut shard, TIMED));

@@ -28,7 +28,7 @@ fn copies_take_no_memory_that_was_never_touched() {
     let mut events = load.generate();
     apply(&mut shard, &mut events, 250_000);
 
-    let (arena, room) = (arena().unwrap(), shard.bytes());
+    let (arena, room) = (arena().unwrap(), shard.copied_bytes());
     assert!(room > 16 * MB, "{room}");
     thread::spawn(move || lay_up(arena, room)).join().unwrap().unwrap();
     let (before, held) = (laid_up(arena).unwrap(), resident(arena));

@@ -331,9 +331,14 @@ impl Shard {
         self.bytes() > self.memory_bytes
     }
 
-    /// Memory that the state takes, bytes.
+    /// Bytes that may be copied while a picture is alive: all that is held, in chunks that are not
+    /// full.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub fn copied_bytes(&self) -> usize {
+        self.bytes() / 4 * 5
+    }
+
+    fn bytes(&self) -> usize {
         let ledgers = self.credited.bytes() + self.organic.bytes();
         let attribution =
             self.touches.bytes() + self.waiting.bytes() + self.sales.bytes() + ledgers;

@@ -225,7 +225,7 @@ impl Holding {
     fn room(&self) -> usize {
         let events = self.shard.accepted() - self.pictured;
         let copied = usize::try_from(events).unwrap_or(usize::MAX).saturating_mul(COPIED);
-        copied.min(self.shard.bytes())
+        copied.min(self.shard.copied_bytes())
     }
 
     /// Hands the state over for the last time; `done` is dropped when it is durable.
