@@ -28,6 +28,7 @@ fn a_thread_that_is_stuck_is_said_and_left_behind() {
     let daemon = Daemon::start(&kafka.brokers(), "stuck", &settings);
     produce(kafka, "stuck", &[event("retweet", "a", "t", NOW)]);
     daemon.await_metric("sillage_active_fans", &["influencer=\"t\""], 1.0);
+    daemon.await_ready();
     produce(kafka, "stuck", &[event("retweet", "b", "t", NOW + 1)]);
     let why = poll("readiness to go", WITHIN, || daemon.unready());
     assert!(why.contains("shard thread 0 does not answer"), "{why}");

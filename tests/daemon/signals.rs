@@ -74,6 +74,7 @@ fn a_shutdown_in_which_several_parts_hang_ends_in_time() {
     // Of these two each lies in a partition of its own.
     produce(kafka, "hanging", &[event("retweet", "a", "t", NOW)]);
     daemon.await_metric("sillage_active_fans", &["influencer=\"t\""], 1.0);
+    daemon.await_ready();
     produce(kafka, "hanging", &[event("retweet", "d", "t", NOW + 1)]);
     let why = poll("readiness to go", WITHIN, || daemon.unready());
     assert!(why.contains("does not answer"), "{why}");
