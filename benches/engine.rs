@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench engine [-- NAME]`. Times are the thread's CPU time around `Shard::apply`
 //! only; every scenario runs [`ROUNDS`] times, and the median round is what to quote. A shard
-//! starts empty, so much of the first half goes into growth; the second half is told beside all.
+//! starts empty: what the second half took is told beside all, to see what its growth costs.
 
 #![allow(clippy::print_stdout, clippy::indexing_slicing, reason = "a benchmark")]
 
