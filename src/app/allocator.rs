@@ -13,6 +13,9 @@ const PICTURES: u32 = 8;
 /// allocates, which is where its copies lie, whoever drops them.
 pub fn keep_between_pictures(interval: Duration) -> Result<()> {
     let arena: u32 = b"thread.arena\0".name().read()?;
+    // The first arena is made before options are read, and would give large pieces back at once.
+    let name = format!("arena.{arena}.oversize_threshold\0");
+    name.as_bytes().name().write(usize::MAX)?;
     let name = format!("arena.{arena}.dirty_decay_ms\0");
     let within_ms = interval.saturating_mul(PICTURES).as_millis();
     name.as_bytes().name().write(isize::try_from(within_ms).unwrap_or(isize::MAX))
@@ -20,6 +23,8 @@ pub fn keep_between_pictures(interval: Duration) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use tikv_jemalloc_ctl::epoch;
+
     use super::*;
 
     #[test]
@@ -29,5 +34,17 @@ mod tests {
         let name = format!("arena.{arena}.dirty_decay_ms\0");
         let kept: isize = name.as_bytes().name().read().expect("an arena has a decay");
         assert_eq!(kept, 480_000);
+    }
+
+    #[test]
+    fn the_first_arena_keeps_large_pieces_too() {
+        b"thread.arena\0".name().write(0_u32).expect("there is a first arena");
+        keep_between_pictures(Duration::from_mins(1)).expect("an arena has a threshold");
+        let piece = vec![1_u8; 64 << 20];
+        let pages = piece.len() / 4096;
+        drop(piece);
+        epoch::advance().expect("a new look");
+        let kept: usize = b"stats.arenas.0.pdirty\0".name().read().expect("pages of an arena");
+        assert!(kept >= pages, "{kept} of {pages}");
     }
 }
