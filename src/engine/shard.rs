@@ -164,7 +164,9 @@ impl Shard {
         self.newest_bucket
     }
 
-    pub(super) const fn accepted(&self) -> u64 {
+    /// Events accepted, ever.
+    #[must_use]
+    pub const fn accepted(&self) -> u64 {
         self.accepted
     }
 
@@ -327,6 +329,13 @@ impl Shard {
 
     fn is_over(&self) -> bool {
         self.bytes() > self.memory_bytes
+    }
+
+    /// Bytes that may be copied while a picture is alive: all that is held, in chunks that are not
+    /// full.
+    #[must_use]
+    pub fn copied_bytes(&self) -> usize {
+        self.bytes() / 4 * 5
     }
 
     fn bytes(&self) -> usize {

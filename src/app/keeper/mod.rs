@@ -8,10 +8,11 @@ mod key;
 mod log;
 mod metrics;
 mod pace;
+mod turn;
 
 use std::io;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, JoinHandle};
@@ -24,7 +25,9 @@ pub use archive::{Archive, Picture, Recovered, Settings};
 pub(super) use key::secret_beside;
 use log::KafkaLog;
 pub use metrics::Metrics;
+pub use turn::Turn;
 
+use super::allocator::{arena, lay_up};
 use super::cores;
 use crate::clock;
 use crate::ingest::kafka::{self, Committer, Probe};
@@ -47,7 +50,7 @@ struct Inner {
     due: Writers,
     /// As many as cores write those of partitions that are given away, which somebody waits for.
     last: Writers,
-    under_way: AtomicUsize,
+    under_way: Arc<AtomicUsize>,
 }
 
 /// Threads that share what there is to do.
@@ -61,8 +64,15 @@ struct Writers {
 enum Job {
     Save {
         picture: Box<Picture>,
+        turn: Arc<Turn>,
         /// Dropped when the snapshot is durable, or cannot be.
         done: Option<SyncSender<()>>,
+    },
+    /// Lay up so many bytes of an arena before the turn begins.
+    MakeRoom {
+        turn: Arc<Turn>,
+        arena: u32,
+        bytes: usize,
     },
     End,
 }
@@ -80,7 +90,7 @@ impl Keeper {
             archive: Archive::new(settings, Files, log, metrics),
             due: Writers::new(),
             last: Writers::new(),
-            under_way: AtomicUsize::new(0),
+            under_way: Arc::default(),
         }));
         let (writing, committing) = (keeper.clone(), committer.clone());
         keeper.0.due.spawn(move || {
@@ -105,22 +115,31 @@ impl Keeper {
         self.0.archive.settings.interval
     }
 
-    /// Whether another snapshot may be taken now: one at a time, since a state that is being
-    /// written shares its memory with the shard, and the shards need the cores.
+    /// The turn to have a state written that is due, unless another one is under way. It is ready
+    /// once the thread that asks has so many bytes to copy to that were touched before.
     #[must_use]
-    pub fn is_free(&self) -> bool {
-        self.0.under_way.load(Ordering::Relaxed) == 0
+    pub fn take_turn(&self, bytes: usize) -> Option<Arc<Turn>> {
+        let turn = Arc::new(Turn::first(&self.0.under_way)?);
+        match arena() {
+            Ok(arena) if bytes > 0 => {
+                let turn = Arc::clone(&turn);
+                self.0.due.hand_over(Job::MakeRoom { turn, arena, bytes });
+            }
+            _ => turn.make_ready(),
+        }
+        Some(turn)
     }
 
     /// Has a state written.
-    pub fn save(&self, picture: Picture) {
-        self.hand_over(&self.0.due, Job::Save { picture: Box::new(picture), done: None });
+    pub fn save(&self, picture: Picture, turn: Arc<Turn>) {
+        self.0.due.hand_over(Job::Save { picture: Box::new(picture), turn, done: None });
     }
 
     /// Has the state of a partition written that is given away; `done` is dropped when it is
     /// durable, or cannot be.
     pub fn save_last(&self, picture: Picture, done: Option<SyncSender<()>>) {
-        self.hand_over(&self.0.last, Job::Save { picture: Box::new(picture), done });
+        let (picture, turn) = (Box::new(picture), Arc::new(Turn::another(&self.0.under_way)));
+        self.0.last.hand_over(Job::Save { picture, turn, done });
     }
 
     /// Whether all still write; one ends before it is told to only by a panic.
@@ -137,7 +156,7 @@ impl Keeper {
         for writers in [&self.0.due, &self.0.last] {
             let ending = std::mem::take(&mut *lock(&writers.threads));
             for _ in &ending {
-                self.hand_over(writers, Job::End);
+                writers.hand_over(Job::End);
             }
             threads.extend(ending);
         }
@@ -147,23 +166,24 @@ impl Keeper {
         threads.iter().all(JoinHandle::is_finished)
     }
 
-    fn hand_over(&self, to: &Writers, job: Job) {
-        self.0.under_way.fetch_add(1, Ordering::Relaxed);
-        if to.jobs.send(job).is_err() {
-            tracing::error!("the threads that write snapshots are gone");
-        }
-    }
-
     fn write_all(&self, writers: &Writers, committer: &Committer) {
-        while let Job::Save { picture, done } = writers.next() {
-            fail_point!("snapshot");
-            self.write(&picture, |partition, offsets| {
-                if let Err(error) = committer.commit(partition, offsets) {
-                    tracing::debug!(%error, "offsets cannot be committed");
+        loop {
+            match writers.next() {
+                Job::Save { picture, turn, done } => {
+                    fail_point!("snapshot");
+                    self.write(&picture, |partition, offsets| {
+                        commit(committer, partition, offsets);
+                    });
+                    drop((picture, done, turn));
                 }
-            });
-            drop((picture, done));
-            self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+                Job::MakeRoom { turn, arena, bytes } => {
+                    if let Err(error) = lay_up(arena, bytes) {
+                        tracing::debug!(%error, "copies go to memory that was never touched");
+                    }
+                    turn.make_ready();
+                }
+                Job::End => return,
+            }
         }
     }
 }
@@ -179,6 +199,12 @@ impl Writers {
         Ok(())
     }
 
+    fn hand_over(&self, job: Job) {
+        if self.jobs.send(job).is_err() {
+            tracing::error!("the threads that write snapshots are gone");
+        }
+    }
+
     fn next(&self) -> Job {
         // Those who could send are never fewer than those who receive.
         lock(&self.received).recv().unwrap_or(Job::End)
@@ -190,6 +216,12 @@ impl Deref for Keeper {
 
     fn deref(&self) -> &Self::Target {
         &self.0.archive
+    }
+}
+
+fn commit(committer: &Committer, partition: i32, offsets: &[(&str, i64)]) {
+    if let Err(error) = committer.commit(partition, offsets) {
+        tracing::debug!(%error, "offsets cannot be committed");
     }
 }
 

@@ -4,6 +4,7 @@
 //! topics, of event time; nothing is applied before all configured topics are there.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use super::reading::Reading;
 use super::source::Source;
 use super::work::Work;
 use super::{Cut, Error};
-use crate::app::keeper::{Keeper, Picture};
+use crate::app::keeper::{Keeper, Picture, Turn};
 use crate::app::witness::Desk;
 use crate::clock;
 use crate::engine::Shard;
@@ -42,6 +43,9 @@ const BATCH_TIME: Range<Duration> = Duration::from_millis(1)..Duration::from_mil
 /// within seconds then, and what proves something as of one of them is out of date at once.
 const EXTRACTED_EVERY: Duration = Duration::from_secs(10);
 
+/// Bytes that an event has copied while a picture is alive, at most: some chunks.
+const COPIED: usize = 64 << 10;
+
 /// Entries of actors whose histories are extracted after a batch: a part of a batch's time.
 const EXTRACTED: usize = 2000;
 
@@ -67,12 +71,16 @@ pub(super) struct Holding {
     batch: usize,
     /// When histories were last extracted, or the shard began.
     extracted_at: Instant,
+    /// Events accepted before the last picture, or before the shard began here.
+    pictured: u64,
 }
 
 /// How a shard's state is kept, and by whom.
 pub(super) struct Kept {
     pub(super) keeper: Keeper,
     pub(super) keeping: Keeping,
+    /// That of a picture which is due.
+    pub(super) turn: Option<Arc<Turn>>,
 }
 
 /// What a shard begins with.
@@ -128,6 +136,7 @@ impl Holding {
         };
         let moved_at = clock::instant();
         let Beginning { shard, kept, completeness, horizon_ms, restored_at } = beginning;
+        let pictured = shard.accepted();
         Self {
             partition,
             shard,
@@ -141,6 +150,7 @@ impl Holding {
             restored_at,
             batch: BATCH,
             extracted_at: moved_at,
+            pictured,
         }
     }
 
@@ -179,8 +189,9 @@ impl Holding {
         if !self.shard.is_extracting() {
             return false;
         }
+        let is_picture_due = self.kept.as_ref().is_some_and(|kept| kept.turn.is_some());
         let (is_at_end, since) = (self.feed.is_at_end(), self.extracted_at.elapsed());
-        let entries = entries_due(is_at_end, self.is_picture_due(), since);
+        let entries = entries_due(is_at_end, is_picture_due, since);
         entries.is_some_and(|entries| self.extract_some(desk, entries))
     }
 
@@ -194,18 +205,27 @@ impl Holding {
         unfinished
     }
 
-    /// Hands the state over to be kept when it is time; not while histories are on their way out.
+    /// Hands the state over to be kept when it is time, once there is room for copies of what
+    /// changes while it is written; not while histories are on their way out.
     pub(super) fn keep(&mut self, desk: &Desk) {
-        if self.is_picture_due()
-            && !self.shard.is_extracting()
+        let room = self.room();
+        let Some(kept) = self.kept.as_mut().filter(|kept| kept.keeping.is_due()) else { return };
+        if kept.turn.is_none() {
+            kept.turn = kept.keeper.take_turn(room);
+        }
+        if !self.shard.is_extracting()
+            && let Some(turn) = kept.turn.take_if(|turn| turn.is_ready())
             && let Some((keeper, picture)) = self.picture(desk)
         {
-            keeper.save(picture);
+            keeper.save(picture, turn);
         }
     }
 
-    fn is_picture_due(&self) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.keeping.is_due() && kept.keeper.is_free())
+    /// Bytes that will be copied if as much happens until the next picture as since the last.
+    fn room(&self) -> usize {
+        let events = self.shard.accepted() - self.pictured;
+        let copied = usize::try_from(events).unwrap_or(usize::MAX).saturating_mul(COPIED);
+        copied.min(self.shard.copied_bytes())
     }
 
     /// Hands the state over for the last time; `done` is dropped when it is durable.
@@ -247,11 +267,12 @@ impl Holding {
     }
 
     fn picture(&mut self, desk: &Desk) -> Option<(Keeper, Picture)> {
-        let Kept { keeper, keeping } = self.kept.as_mut()?;
+        let Kept { keeper, keeping, .. } = self.kept.as_mut()?;
         let histories = desk.get(self.partition);
         let topics = self.feed.readings();
         let picture = keeping.picture(&mut self.shard, topics, histories, self.completeness)?;
         self.batch = BATCH_MIN;
+        self.pictured = self.shard.accepted();
         Some((keeper.clone(), picture))
     }
 

@@ -188,6 +188,7 @@ impl Owner {
             Kept {
                 keeper: keeper.clone(),
                 keeping: Keeping::new((origin, taken), logs, saved, keeper.interval()),
+                turn: None,
             }
         });
         let beginning = self.begin(partition, found, kept)?;
