@@ -370,7 +370,7 @@ impl Actors {
     }
 
     /// Records lie below this index.
-    pub(super) const fn end(&self) -> u32 {
+    pub(super) fn end(&self) -> u32 {
         self.records.end()
     }
 

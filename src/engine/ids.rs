@@ -16,10 +16,6 @@ const SMALLEST: usize = 16;
 /// Places of a cache line.
 const LINE: usize = 4;
 
-/// Places of a chunk, unless its table has fewer.
-const CHUNK: usize = 1 << CHUNK_BITS;
-const CHUNK_BITS: u32 = 10;
-
 /// Ids with the event time at which each was last seen. Those whose window has passed go when
 /// their table fills up and is made anew, which costs an insertion three places and one copy.
 pub(super) struct Ids {
@@ -35,8 +31,7 @@ pub(super) struct Ids {
 /// Linear probing, a line after the other, over a power of two of places, at most three quarters
 /// of them used.
 struct Table {
-    chunks: Chunks<Place>,
-    len: usize,
+    places: Chunks<Place>,
     used: usize,
 }
 
@@ -85,33 +80,33 @@ impl Ids {
         let &Found { id, table, at, seen_ms } = found;
         let table = &mut self.tables[table];
         if seen_ms.is_some() {
-            table.place_mut(at).time_ms = time_ms;
+            table.places.get_mut(at).time_ms = time_ms;
             return;
         }
         self.len += 1;
         if table.is_full() || table.used >= self.limit {
-            let (used, places) = (table.used, table.len);
+            let (used, places) = (table.used, table.len());
             let horizon_ms = newest_ms.saturating_sub(self.window_ms);
             self.evicted += table.renew(horizon_ms, self.limit) as u64;
             self.len = self.len + table.used - used;
-            self.places = self.places + table.len - places;
+            self.places = self.places + table.len() - places;
             table.put(Place { id, time_ms });
         } else {
-            *table.place_mut(at) = Place { id, time_ms };
+            *table.places.get_mut(at) = Place { id, time_ms };
             table.used += 1;
         }
     }
 
     /// The same ids once more, to be read only.
     pub(super) fn share(&mut self) -> Self {
-        let share = |table: &mut Table| Table { chunks: table.chunks.share(), ..*table };
+        let share = |table: &mut Table| Table { places: table.places.share(), ..*table };
         Self { tables: self.tables.iter_mut().map(share).collect(), ..*self }
     }
 
     /// Writes the ids of each table in their order, as what each is more than the one before.
     pub(super) fn write(&self, newest_ms: i64, columns: &mut impl Columns) {
         columns.words(&[self.evicted]);
-        let sizes = self.tables.iter().map(|table| [table.len as u64, table.used as u64]);
+        let sizes = self.tables.iter().map(|table| [table.len() as u64, table.used as u64]);
         write_rows(columns, sizes);
         let rows = self.tables.iter().flat_map(|table| {
             let mut ids: Vec<Place> = table.ids().collect();
@@ -160,7 +155,7 @@ impl Ids {
             }
         }
         self.len = self.tables.iter().map(|table| table.used).sum();
-        self.places = self.tables.iter().map(|table| table.len).sum();
+        self.places = self.tables.iter().map(Table::len).sum();
         Ok(())
     }
 
@@ -180,17 +175,19 @@ impl Ids {
     /// Asks for the places where a search for `id` starts.
     pub(super) fn prefetch(&self, id: u64) {
         let table = &self.tables[table_of(id)];
-        prefetch(table.place(table.home(nonzero(id))));
+        prefetch(table.places.get(table.home(nonzero(id))));
     }
 }
 
 impl Table {
     fn with_places(len: usize) -> Self {
-        let mut chunks = Chunks::default();
-        for _ in 0..len.div_ceil(CHUNK) {
-            chunks.push(vec![Place::default(); len.min(CHUNK)].into_boxed_slice());
-        }
-        Self { chunks, len, used: 0 }
+        let mut places = Chunks::default();
+        places.reach(len);
+        Self { places, used: 0 }
+    }
+
+    const fn len(&self) -> usize {
+        self.places.len()
     }
 
     /// An empty table of a size that one with so many ids can have.
@@ -204,30 +201,13 @@ impl Table {
         }
     }
 
-    #[inline]
-    fn line(&self, at: usize) -> &[Place] {
-        let from = at & (CHUNK - 1);
-        &self.chunks.get(at >> CHUNK_BITS)[from..from + LINE]
-    }
-
-    #[inline]
-    fn place(&self, at: usize) -> &Place {
-        &self.chunks.get(at >> CHUNK_BITS)[at & (CHUNK - 1)]
-    }
-
-    #[inline]
-    fn place_mut(&mut self, at: usize) -> &mut Place {
-        &mut self.chunks.get_mut(at >> CHUNK_BITS)[at & (CHUNK - 1)]
-    }
-
     /// What is remembered, place by place.
     fn ids(&self) -> impl Iterator<Item = Place> {
-        let places = (0..self.chunks.len()).flat_map(|chunk| self.chunks.get(chunk));
-        places.copied().filter(|place| place.id != 0)
+        self.places.iter().copied().filter(|place| place.id != 0)
     }
 
     const fn is_full(&self) -> bool {
-        (self.used + 1) * 4 > self.len * 3
+        (self.used + 1) * 4 > self.len() * 3
     }
 
     /// Keeps the ids not seen before `horizon_ms`, with room for more. When those are as many as
@@ -251,7 +231,7 @@ impl Table {
 
     fn put(&mut self, place: Place) {
         let (at, _) = self.seek(place.id);
-        *self.place_mut(at) = place;
+        *self.places.get_mut(at) = place;
         self.used += 1;
     }
 
@@ -260,7 +240,7 @@ impl Table {
     fn seek(&self, id: u64) -> (usize, Place) {
         let mut line = self.home(id);
         loop {
-            let places = self.line(line);
+            let places = self.places.list(line, LINE);
             let ends = (0..).zip(places).fold(0_u32, |ends, (at, place)| {
                 ends | u32::from(place.id == id || place.id == 0) << at
             });
@@ -268,13 +248,13 @@ impl Table {
                 let at = ends.trailing_zeros() as usize;
                 return (line + at, places[at]);
             }
-            line = (line + LINE) & (self.len - 1);
+            line = (line + LINE) & (self.len() - 1);
         }
     }
 
     /// Where the line of places begins in which a search for `id` starts.
     fn home(&self, id: u64) -> usize {
-        truncated(id) & (self.len - 1) & !(LINE - 1)
+        truncated(id) & (self.len() - 1) & !(LINE - 1)
     }
 }
 

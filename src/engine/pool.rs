@@ -1,9 +1,9 @@
 //! Lists of records that grow and shrink, each in a block of the smallest size class that holds it.
 //!
-//! Invariant: a list's size class follows from its length, and lies above the number of its block,
-//! so a handle is six bytes.
+//! Invariant: a list's size class follows from its length, so a handle is six bytes; a block lies
+//! in one chunk.
 
-use super::arena::{Arena, Wide};
+use super::chunks::Chunks;
 use super::prefetch::{prefetch_list, prefetch_whole};
 
 /// Records of one list at most.
@@ -11,9 +11,6 @@ pub(super) const MAX_LEN: u16 = 4096;
 
 /// Sizes from 1 to [`MAX_LEN`]: 1, 2, 3, 4, 6, 8, 12, 16, …
 const CLASSES: usize = 24;
-
-/// Bits of a block's number, below those of its size class.
-const INDEX_BITS: u32 = 27;
 
 /// Where a list lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +22,9 @@ pub(super) struct Block {
 
 /// Lists of `T`.
 pub(super) struct Pool<T> {
-    classes: [Arena<T, Wide>; CLASSES],
+    records: Chunks<T>,
+    /// Places of the freed blocks of each size class.
+    free: [Vec<u32>; CLASSES],
     /// Records that the blocks in use have room for.
     room: usize,
 }
@@ -35,18 +34,15 @@ impl Block {
         self.len
     }
 
-    const fn class(self) -> usize {
-        (self.place >> INDEX_BITS) as usize
-    }
-
-    const fn index(self) -> u32 {
-        self.place & ((1 << INDEX_BITS) - 1)
+    const fn place(self) -> usize {
+        self.place as usize
     }
 }
 
 impl<T: Copy + Default> Pool<T> {
     pub(super) fn new() -> Self {
-        Self { classes: std::array::from_fn(|class| Arena::of_width(width(class))), room: 0 }
+        const { assert!(Chunks::<T>::BITS >= MAX_LEN.ilog2(), "a block must fit a chunk") };
+        Self { records: Chunks::default(), free: Default::default(), room: 0 }
     }
 
     #[inline]
@@ -54,13 +50,13 @@ impl<T: Copy + Default> Pool<T> {
         if block.len == 0 {
             return &[];
         }
-        self.classes[block.class()].list(block.index(), block.len as usize)
+        self.records.list(block.place(), block.len.into())
     }
 
     /// A list that is not empty, and whatever lies behind it in its chunk.
     #[inline]
     pub(super) fn list_onwards(&self, block: Block) -> &[T] {
-        self.classes[block.class()].block_onwards(block.index())
+        self.records.onwards(block.place())
     }
 
     #[inline]
@@ -68,19 +64,19 @@ impl<T: Copy + Default> Pool<T> {
         if block.len == 0 {
             return &mut [];
         }
-        &mut self.classes[block.class()].block_mut(block.index())[..block.len as usize]
+        self.records.list_mut(block.place(), block.len.into())
     }
 
     /// A record of a list; `at` must be below its length.
     #[inline]
     pub(super) fn record(&self, block: Block, at: u16) -> &T {
-        self.classes[block.class()].record(block.index(), at as usize)
+        self.records.get(block.place() + usize::from(at))
     }
 
     /// A record of a list; `at` must be below its length.
     #[inline]
     pub(super) fn record_mut(&mut self, block: Block, at: u16) -> &mut T {
-        self.classes[block.class()].record_mut(block.index(), at as usize)
+        self.records.get_mut(block.place() + usize::from(at))
     }
 
     /// Adds a record at the end; the list may move. It must not be as long as it may be.
@@ -92,13 +88,12 @@ impl<T: Copy + Default> Pool<T> {
 
     /// Asks for what adding a record will touch: its place, or a list that has to move.
     pub(super) fn prefetch_push(&self, block: Block) {
-        if block.len == 0 {
-            return;
-        }
-        let room = self.classes[block.class()].block(block.index());
-        match room.get(block.len as usize) {
-            Some(place) => prefetch_whole(place),
-            None => prefetch_list(room),
+        if let Some(class) = class_of(block.len) {
+            let room = self.records.list(block.place(), width(class));
+            match room.get(usize::from(block.len)) {
+                Some(place) => prefetch_whole(place),
+                None => prefetch_list(room),
+            }
         }
     }
 
@@ -119,27 +114,53 @@ impl<T: Copy + Default> Pool<T> {
             block.len = len;
             return;
         }
-        let index = new.map_or(0, |class| {
-            self.room += width(class);
-            self.classes[class].allocate()
-        });
-        debug_assert!(index >> INDEX_BITS == 0, "a shard must hold fewer than 2^27 lists");
-        if let (Some(old), Some(new)) = (old, new) {
-            let kept = block.len.min(len) as usize;
-            let [source, target] = self.classes.get_disjoint_mut([old, new]).expect("two classes");
-            let source = &source.block(block.index())[..kept];
-            target.block_mut(index)[..kept].copy_from_slice(source);
-        }
+        let place = new.map_or(0, |class| self.allocate(class));
         if let Some(class) = old {
+            let kept = block.len.min(len).into();
+            if kept > 0 {
+                self.records.copy(block.place(), kept, place as usize);
+            }
             self.room -= width(class);
-            self.classes[class].free(block.index());
+            self.free[class].push(block.place);
         }
-        *block = Block { place: number(new.unwrap_or_default()) << INDEX_BITS | index, len };
+        *block = Block { place, len };
+    }
+
+    /// A block to be set: one freed before, as it was left, or a new one.
+    fn allocate(&mut self, class: usize) -> u32 {
+        self.room += width(class);
+        if let Some(place) = self.free[class].pop() {
+            if let Some(next) = self.free[class].last() {
+                prefetch_whole(self.records.get(*next as usize));
+            }
+            return place;
+        }
+        self.leave_chunk(width(class));
+        let place = self.records.len();
+        self.records.reach(place + width(class));
+        number(place)
+    }
+
+    /// Frees the rest of a chunk in blocks if one of `width` does not fit. What counts are chunks
+    /// of [`MAX_LEN`] records, so that pools that allocate in step do so whatever their records.
+    fn leave_chunk(&mut self, width: usize) {
+        let mut left = usize::from(MAX_LEN) - self.records.len() % usize::from(MAX_LEN);
+        if left >= width {
+            return;
+        }
+        while left > 0 {
+            let class = (0..CLASSES).rev().find(|class| self::width(*class) <= left);
+            let class = class.expect("one record must be a block");
+            let place = self.records.len();
+            self.records.reach(place + self::width(class));
+            self.free[class].push(number(place));
+            left -= self::width(class);
+        }
     }
 
     /// The same lists once more, to be read only.
     pub(super) fn share(&mut self) -> Self {
-        Self { classes: self.classes.each_mut().map(Arena::share), room: self.room }
+        Self { records: self.records.share(), room: self.room, ..Self::new() }
     }
 
     pub(super) const fn bytes(&self) -> usize {
@@ -165,8 +186,8 @@ fn width(class: usize) -> usize {
     if class.is_multiple_of(2) { (3 << k) / 2 } else { 2 << k }
 }
 
-fn number(class: usize) -> u32 {
-    u32::try_from(class).expect("classes must be few")
+fn number(place: usize) -> u32 {
+    u32::try_from(place).expect("a shard must hold fewer than 2^32 records of a kind")
 }
 
 #[cfg(test)]

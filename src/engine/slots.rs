@@ -380,7 +380,7 @@ impl Slots {
         self.len
     }
 
-    pub(super) const fn end(&self) -> u32 {
+    pub(super) fn end(&self) -> u32 {
         self.records.end()
     }
 
