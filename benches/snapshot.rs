@@ -26,7 +26,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// Events decoded before they are applied at most, at least, and for how long they may take until
 /// they become more or fewer: as the owner of a shard takes them.
 const BATCH: usize = 1000;
-const BATCH_MIN: usize = 8;
+const BATCH_MIN: usize = 4;
 const BATCH_TIME: std::ops::Range<Duration> = Duration::from_millis(1)..Duration::from_millis(3);
 
 /// For how long an owner may be held.

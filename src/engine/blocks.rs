@@ -3,21 +3,23 @@
 //! Invariant: the keys and the entries of an actor are lists of the same length, in step.
 
 use super::entry::{Entry, Key};
-use super::pool::{Block, Pool};
+use super::pool::{Block, Lists};
 use super::prefetch::{prefetch, prefetch_list, prefetch_whole};
+use super::space::Space;
 
 pub(super) use super::pool::MAX_LEN as MAX_ENTRIES;
 
 /// The entries of all actors.
 pub(super) struct Blocks {
-    keys: Pool<Key>,
-    entries: Pool<Entry>,
+    keys: Lists<Key>,
+    entries: Lists<Entry>,
+    space: Space,
     len: usize,
 }
 
 impl Blocks {
     pub(super) fn new() -> Self {
-        Self { keys: Pool::new(), entries: Pool::new(), len: 0 }
+        Self { keys: Lists::new(), entries: Lists::new(), space: Space::new(), len: 0 }
     }
 
     /// Whether the entry of `key` is the one `at` a place of the block.
@@ -111,38 +113,43 @@ impl Blocks {
 
     /// Adds an entry at the end; the block may move. It must not be full.
     pub(super) fn push(&mut self, block: &mut Block, key: Key, entry: Entry) {
-        let mut entries = *block;
-        self.keys.push(block, key);
-        self.entries.push(&mut entries, entry);
-        debug_assert_eq!(*block, entries, "keys and entries must be allocated in step");
+        let at = block.len();
+        self.resize(block, at + 1);
+        *self.keys.record_mut(*block, at) = key;
+        *self.entries.record_mut(*block, at) = entry;
         self.len += 1;
     }
 
     /// Takes an entry out; the last one takes its place.
     pub(super) fn swap_remove(&mut self, block: &mut Block, at: u16) -> (Key, Entry) {
-        let mut entries = *block;
-        let gone = (self.keys.swap_remove(block, at), self.entries.swap_remove(&mut entries, at));
-        debug_assert_eq!(*block, entries, "keys and entries must be freed in step");
+        let gone = (self.keys.swap_out(*block, at), self.entries.swap_out(*block, at));
+        self.resize(block, block.len() - 1);
         self.len -= 1;
         gone
     }
 
     /// Takes in a block as it was.
     pub(super) fn put_back(&mut self, keys: &[Key], entries: &[Entry]) -> Block {
-        let (mut block, mut of_entries) = (Block::default(), Block::default());
         let len = u16::try_from(keys.len()).expect("a block must have a length that one may have");
-        self.keys.resize(&mut block, len);
+        let mut block = Block::default();
+        self.resize(&mut block, len);
         self.keys.list_mut(block).copy_from_slice(keys);
-        self.entries.resize(&mut of_entries, len);
-        self.entries.list_mut(of_entries).copy_from_slice(entries);
-        debug_assert_eq!(block, of_entries, "keys and entries must be allocated in step");
+        self.entries.list_mut(block).copy_from_slice(entries);
         self.len += keys.len();
         block
     }
 
+    fn resize(&mut self, block: &mut Block, len: u16) {
+        if let Some(moved) = self.space.resize(block, len) {
+            self.keys.follow(moved);
+            self.entries.follow(moved);
+        }
+    }
+
     /// The same entries once more, to be read only.
     pub(super) fn share(&mut self) -> Self {
-        Self { keys: self.keys.share(), entries: self.entries.share(), len: self.len }
+        let (keys, entries) = (self.keys.share(), self.entries.share());
+        Self { keys, entries, ..Self::new() }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -150,7 +157,7 @@ impl Blocks {
     }
 
     pub(super) const fn bytes(&self) -> usize {
-        self.keys.bytes() + self.entries.bytes()
+        self.space.room() * (size_of::<Key>() + size_of::<Entry>())
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Bytes of a chunk at most: short to copy, and few enough that where they lie stays in the
 /// second cache.
-const CHUNK_BYTES: usize = 256 << 10;
+const CHUNK_BYTES: usize = 160 << 10;
 
 /// Records in order.
 pub(super) struct Chunks<T> {
@@ -94,8 +94,11 @@ impl<T: Clone + Default> Chunks<T> {
         T: Copy,
     {
         let ((source, from), (target, to)) = (Self::place(from), Self::place(to));
-        self.take_back(source);
-        self.take_back(target);
+        for chunk in [source, target] {
+            if self.own[chunk].is_empty() {
+                self.take_back(chunk);
+            }
+        }
         match self.own.get_disjoint_mut([source, target]) {
             Ok([source, target]) => target[to..to + len].copy_from_slice(&source[from..from + len]),
             Err(_) => self.own[source].copy_within(from..from + len, to),

@@ -21,6 +21,8 @@ pub fn pow2(ms: i64, half_life_ms: i64) -> f64 {
 pub(super) struct Decay {
     /// `2^(-k·B/Hc)`: what `k` buckets leave of a unit, for `k` up to the retention.
     fade: Vec<f64>,
+    /// Buckets of silence after which a run ends.
+    retention: u32,
     exponent: f64,
     /// Whether the exponent is one half, for which there is an instruction.
     square_root: bool,
@@ -36,10 +38,11 @@ pub(super) struct Decay {
 impl Decay {
     pub(super) fn new(params: &Params) -> Self {
         let unit_half_life_ms = params.exponent * params.half_life_ms as f64;
-        let fade = (0..=params.retention_buckets)
+        let fade: Vec<f64> = (0..=params.retention_buckets)
             .map(|k| (-(k as f64) * params.bucket_ms as f64 / unit_half_life_ms).exp2())
             .collect();
         Self {
+            retention: u32::try_from(fade.len() - 1).expect("the retention must be a small number"),
             fade,
             exponent: params.exponent,
             square_root: params.exponent.to_bits() == 0.5_f64.to_bits(),
@@ -52,11 +55,12 @@ impl Decay {
     }
 
     /// Buckets of silence after which a run ends.
-    pub(super) fn retention(&self) -> u32 {
-        u32::try_from(self.fade.len() - 1).expect("the retention must be a small number")
+    pub(super) const fn retention(&self) -> u32 {
+        self.retention
     }
 
     /// What `buckets` (at most the retention) leave of a unit.
+    #[inline]
     pub(super) fn fade(&self, buckets: u32) -> f64 {
         self.fade[buckets as usize]
     }
@@ -67,6 +71,7 @@ impl Decay {
     }
 
     /// The factor that refers credit as of the start of `bucket` to the landmark.
+    #[inline]
     pub(super) fn weight(&self, bucket: u32) -> f64 {
         match self.weights[bucket as usize % RING] {
             (cached, weight) if cached == bucket => weight,

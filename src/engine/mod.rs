@@ -33,6 +33,7 @@ mod segments;
 mod settle;
 mod shard;
 mod slots;
+mod space;
 mod sweep;
 mod touches;
 mod units;

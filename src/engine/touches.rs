@@ -47,6 +47,8 @@ pub(super) struct Touches {
     most: usize,
     len: usize,
     evicted: u64,
+    /// Where lists are compacted.
+    scratch: [Vec<Touch>; 2],
 }
 
 impl Touch {
@@ -113,6 +115,7 @@ impl Touches {
             most: params.max_touches as usize,
             len: 0,
             evicted: 0,
+            scratch: Default::default(),
         }
     }
 
@@ -187,7 +190,7 @@ impl Touches {
 
     /// The same touches once more, to be read only.
     pub(super) fn share(&mut self) -> Self {
-        Self { pool: self.pool.share(), ..*self }
+        Self { pool: self.pool.share(), scratch: Default::default(), ..*self }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -220,15 +223,19 @@ impl Touches {
 
     fn compact<'a>(&mut self, of: &mut Touched, settled_ms: i64, name: impl Fn(u32) -> &'a str) {
         let from_ms = settled_ms - self.lookback_ms;
-        let touches = self.list(*of);
-        let mut kept: Vec<Touch> = Vec::with_capacity(touches.len());
-        for touch in touches.iter().filter(|t| (from_ms..settled_ms).contains(&t.time_ms())) {
-            keep_last(&mut kept, *touch);
+        let [mut kept, mut unsettled] = std::mem::take(&mut self.scratch);
+        for touch in self.list(*of) {
+            let time_ms = touch.time_ms();
+            if time_ms >= settled_ms {
+                unsettled.push(*touch);
+            } else if time_ms >= from_ms {
+                keep_last(&mut kept, *touch);
+            }
         }
         if kept.len() > self.most {
             keep_latest(&mut kept, self.most, name);
         }
-        kept.extend(touches.iter().filter(|t| t.time_ms() >= settled_ms));
+        kept.append(&mut unsettled);
         if kept.len() >= MAX_TOUCHES.into() {
             // With room for more, so that not each touch has to make room.
             let most = usize::from(MAX_TOUCHES) * 3 / 4;
@@ -239,6 +246,8 @@ impl Touches {
         self.len -= usize::from(of.used) - kept.len();
         self.pool.list_mut(of.list)[..kept.len()].copy_from_slice(&kept);
         of.used = u8::try_from(kept.len()).unwrap_or(u8::MAX);
+        kept.clear();
+        self.scratch = [kept, unsettled];
     }
 }
 

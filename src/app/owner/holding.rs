@@ -30,9 +30,9 @@ use crate::snapshot::{Covered, LogId};
 /// work, so that commands are answered at once.
 const BATCH: usize = 1000;
 
-/// The same right after a picture was taken: what changes first is copied then, some tens of KB a
+/// The same right after a picture was taken: what changes first is copied then, half a MB a
 /// record, and commands are not to wait for it.
-const BATCH_MIN: usize = 8;
+const BATCH_MIN: usize = 4;
 
 /// Batches that take less CPU time grow, those that take more shrink: smaller ones cost more a
 /// record, which helps nobody where it is others that take the core. They grow little by little,

@@ -1,0 +1,175 @@
+//! Which records of one sequence belong to which list: blocks of size classes, used again when
+//! they are freed.
+//!
+//! Invariant: a list's size class follows from its length, so a handle is six bytes; no block lies
+//! across a multiple of [`MAX_LEN`] records, so that each is in one chunk.
+
+/// Records of one list at most.
+pub(super) const MAX_LEN: u16 = 4096;
+
+/// Sizes from 1 to [`MAX_LEN`]: 1, 2, 3, 4, 6, 8, 12, 16, …
+const CLASSES: usize = 24;
+
+/// Where a list lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, packed(2))]
+pub(super) struct Block {
+    place: u32,
+    len: u16,
+}
+
+/// The blocks of a sequence of records.
+pub(super) struct Space {
+    /// By size class; the last one is the next to be used.
+    free: [Vec<u32>; CLASSES],
+    end: usize,
+    room: usize,
+}
+
+/// What moves with a list whose block becomes another one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Move {
+    /// The records to be copied, `kept` of them.
+    pub(super) from: usize,
+    pub(super) kept: usize,
+    pub(super) to: usize,
+    /// Where the next such list will go, if that is known.
+    pub(super) next: Option<usize>,
+    /// Where all records end.
+    pub(super) end: usize,
+}
+
+impl Block {
+    pub(super) const fn len(self) -> u16 {
+        self.len
+    }
+
+    pub(super) const fn place(self) -> usize {
+        self.place as usize
+    }
+
+    /// Records that there is room for.
+    pub(super) fn room(self) -> usize {
+        class_of(self.len).map_or(0, width)
+    }
+}
+
+impl Space {
+    pub(super) fn new() -> Self {
+        Self { free: Default::default(), end: 0, room: 0 }
+    }
+
+    /// Records that the blocks in use have room for.
+    pub(super) const fn room(&self) -> usize {
+        self.room
+    }
+
+    /// Cuts a list short, or makes room at its end for records that are still to be set. What it
+    /// says must be moved before anything else changes.
+    pub(super) fn resize(&mut self, block: &mut Block, len: u16) -> Option<Move> {
+        let (old, new) = (class_of(block.len), class_of(len));
+        if old == new {
+            block.len = len;
+            return None;
+        }
+        let before = *block;
+        let place = new.map_or(0, |class| self.allocate(class));
+        if let Some(class) = old {
+            self.room -= width(class);
+            self.free[class].push(before.place);
+        }
+        *block = Block { place, len };
+        Some(Move {
+            from: before.place(),
+            kept: before.len.min(len).into(),
+            to: block.place(),
+            next: new.and_then(|class| self.free[class].last()).map(|place| *place as usize),
+            end: self.end,
+        })
+    }
+
+    /// The place of a block: one freed before, as it was left, or a new one.
+    fn allocate(&mut self, class: usize) -> u32 {
+        self.room += width(class);
+        if let Some(place) = self.free[class].pop() {
+            return place;
+        }
+        let left = usize::from(MAX_LEN) - self.end % usize::from(MAX_LEN);
+        if left < width(class) {
+            self.free_up_to(self.end + left);
+        }
+        self.take(class)
+    }
+
+    /// A new block at the end.
+    fn take(&mut self, class: usize) -> u32 {
+        let place = u32::try_from(self.end).expect("a shard must hold fewer than 2^32 records");
+        self.end += width(class);
+        place
+    }
+
+    /// Frees what lies up to a place, in as few blocks as it can.
+    fn free_up_to(&mut self, end: usize) {
+        for class in (0..CLASSES).rev() {
+            while self.end + width(class) <= end {
+                let place = self.take(class);
+                self.free[class].push(place);
+            }
+        }
+    }
+}
+
+/// The size class of a length; an empty list has none.
+#[inline]
+fn class_of(len: u16) -> Option<usize> {
+    match len {
+        0 => None,
+        1 => Some(0),
+        _ => {
+            let k = (len - 1).ilog2();
+            Some((2 * k + u32::from(2 * u32::from(len) > 3 << k)) as usize)
+        }
+    }
+}
+
+#[inline]
+const fn width(class: usize) -> usize {
+    let k = class / 2;
+    if class.is_multiple_of(2) { (3 << k) / 2 } else { 2 << k }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_fits_its_class_and_no_smaller_one() {
+        for len in 1..=MAX_LEN {
+            let class = class_of(len).unwrap();
+            assert!(width(class) >= len as usize, "length {len} in class {class}");
+            assert!(class == 0 || width(class - 1) < len as usize, "length {len} in class {class}");
+        }
+        assert_eq!(class_of(MAX_LEN), Some(CLASSES - 1));
+    }
+
+    #[test]
+    fn blocks_lie_apart_and_in_one_chunk() {
+        let (mut space, mut blocks, chunk) = (Space::new(), Vec::new(), usize::from(MAX_LEN));
+        for len in [1, 3_000, 2, 4_096, 700, 3, 1_500, 900, 5, 4_000, 1, 60] {
+            let mut block = Block::default();
+            space.resize(&mut block, len);
+            blocks.push((block.place(), block.room()));
+        }
+        assert_eq!(blocks.iter().map(|(_, room)| room).sum::<usize>(), space.room());
+        for (class, places) in space.free.iter().enumerate() {
+            blocks.extend(places.iter().map(|place| (*place as usize, width(class))));
+        }
+        blocks.sort_unstable();
+        let mut end = 0;
+        for (place, room) in blocks {
+            assert_eq!((place, place / chunk), (end, (place + room - 1) / chunk));
+            end = place + room;
+        }
+        assert_eq!(end, space.end);
+    }
+}
