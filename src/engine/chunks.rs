@@ -45,10 +45,10 @@ impl<T: Clone + Default> Chunks<T> {
     #[inline]
     pub(super) fn get_mut(&mut self, at: usize) -> &mut T {
         let (chunk, within) = Self::place(at);
-        if within >= self.own[chunk].len() {
-            self.take_back(chunk);
+        if within < self.own[chunk].len() {
+            return &mut self.own[chunk][within];
         }
-        &mut self.own[chunk][within]
+        &mut self.taken_back(chunk)[within]
     }
 
     /// `len` records of one chunk.
@@ -65,10 +65,10 @@ impl<T: Clone + Default> Chunks<T> {
     #[inline]
     pub(super) fn list_mut(&mut self, from: usize, len: usize) -> &mut [T] {
         let (chunk, within) = Self::place(from);
-        if within + len > self.own[chunk].len() {
-            self.take_back(chunk);
+        if within + len <= self.own[chunk].len() {
+            return &mut self.own[chunk][within..within + len];
         }
-        &mut self.own[chunk][within..within + len]
+        &mut self.taken_back(chunk)[within..within + len]
     }
 
     /// The record at a place, and whatever lies behind it in its chunk.
@@ -96,7 +96,7 @@ impl<T: Clone + Default> Chunks<T> {
         let ((source, from), (target, to)) = (Self::place(from), Self::place(to));
         for chunk in [source, target] {
             if self.own[chunk].is_empty() {
-                self.take_back(chunk);
+                self.taken_back(chunk);
             }
         }
         match self.own.get_disjoint_mut([source, target]) {
@@ -114,7 +114,7 @@ impl<T: Clone + Default> Chunks<T> {
                 let room = if chunk == 0 { 0 } else { 1 << Self::BITS };
                 self.own.push(Vec::with_capacity(room));
             } else if self.own[chunk].len() < within {
-                self.take_back(chunk);
+                self.taken_back(chunk);
             }
             let more = (len - self.len).min((1 << Self::BITS) - within);
             self.own[chunk].resize(within + more, T::default());
@@ -141,18 +141,19 @@ impl<T: Clone + Default> Chunks<T> {
         self.shared.get(chunk).map_or(&[], |shared| shared)
     }
 
-    /// Has a chunk be owned.
+    /// A chunk, owned from now on.
     #[cold]
     #[inline(never)]
-    fn take_back(&mut self, chunk: usize) {
-        let Some(shared) = self.shared.get_mut(chunk).filter(|shared| !shared.is_empty()) else {
-            return;
-        };
-        self.own[chunk] = Arc::try_unwrap(std::mem::take(shared)).unwrap_or_else(|shared| {
-            let mut copy = Vec::with_capacity(shared.capacity());
-            copy.extend_from_slice(&shared);
-            copy
-        });
+    fn taken_back(&mut self, chunk: usize) -> &mut Vec<T> {
+        let own = &mut self.own[chunk];
+        if let Some(shared) = self.shared.get_mut(chunk).filter(|shared| !shared.is_empty()) {
+            *own = Arc::try_unwrap(std::mem::take(shared)).unwrap_or_else(|shared| {
+                let mut copy = Vec::with_capacity(shared.capacity());
+                copy.extend_from_slice(&shared);
+                copy
+            });
+        }
+        own
     }
 
     #[inline]
