@@ -115,27 +115,35 @@ impl Actor {
     }
 
     /// What is its own, its lists and whether it is watched or listed apart. What is guessed of
-    /// its acts on others is what the ring and its first membership say.
-    pub(super) fn row(&self, frame: &Frame, member: Option<&Member>) -> [u64; 6] {
+    /// its acts on others is what the ring and its first membership say, and of when these were
+    /// that it was seen last when it acted last, in the bucket `acted`.
+    pub(super) fn row(
+        &self,
+        frame: &Frame,
+        acted: Option<u32>,
+        member: Option<&Member>,
+    ) -> [u64; 6] {
         let bucket = self.seen.wrapping_sub(self.outbound_lag.into());
         let (ring, units) = guess(self.outbound_ring, bucket, frame, member);
         [
             self.key.0,
             guessed(self.outbound_units, units),
             self.outbound_ring.word(bucket) ^ ring.word(bucket),
-            before(self.seen, frame.newest_bucket),
+            before(self.seen, acted.unwrap_or(frame.newest_bucket)),
             self.segments.word(),
-            self.outbound_lag.into(),
+            self.outbound_lag.wrapping_sub(likely_lag(self.seen, acted)).into(),
         ]
     }
 
     pub(super) fn from_row(
         row: [u64; 6],
         frame: &Frame,
+        acted: Option<u32>,
         member: Option<&Member>,
     ) -> Result<Self, Broken> {
         let [key, units, ring, seen, set, lag] = row;
-        let (seen, outbound_lag) = (bucket_before(seen, frame.newest_bucket)?, narrow(lag)?);
+        let seen = bucket_before(seen, acted.unwrap_or(frame.newest_bucket))?;
+        let outbound_lag = narrow::<u8>(lag)?.wrapping_add(likely_lag(seen, acted));
         let bucket = seen.wrapping_sub(u32::from(outbound_lag));
         let (likely, _) = guess(OutboundQuarters::default(), bucket, frame, member);
         let outbound_ring = OutboundQuarters::from_word(ring ^ likely.word(bucket), bucket)?;
@@ -151,6 +159,12 @@ impl Actor {
             ..Self::default()
         })
     }
+}
+
+/// The lag of acts on others whose latest is in the bucket `acted`.
+fn likely_lag(seen: u32, acted: Option<u32>) -> u8 {
+    let lag = acted.and_then(|acted| seen.checked_sub(acted));
+    lag.and_then(|lag| u8::try_from(lag).ok()).unwrap_or_default()
 }
 
 /// What the ring and the units of acts on others are, if they are the acts of one membership;

@@ -66,6 +66,19 @@ impl<const N: usize> Page<N> {
         }
     }
 
+    /// The page of these columns, which must be even.
+    pub(super) const fn of(columns: [Vec<u64>; N]) -> Self {
+        Self { columns, next: 0 }
+    }
+
+    pub(super) fn into_columns(self) -> [Vec<u64>; N] {
+        self.columns
+    }
+
+    pub(super) const fn columns_mut(&mut self) -> &mut [Vec<u64>; N] {
+        &mut self.columns
+    }
+
     /// Writes the rows, and is empty again.
     pub(super) fn write(&mut self, columns: &mut impl Columns) {
         for column in &mut self.columns {

@@ -4,8 +4,8 @@ use super::columns::{
     Broken, before, bucket_before, flag, guessed, moment, narrow, since, unguessed,
 };
 use super::decay::Decay;
-use super::member::{Member, aged};
-use super::picture::Frame;
+use super::member::aged;
+use super::picture::{Frame, Likely, Told};
 use super::segments::SetId;
 use super::units::{Quarters, Ring, Run, Steps, Weight, add_capped, units_of};
 use crate::model::RING_BUCKETS;
@@ -210,84 +210,90 @@ impl Key {
 }
 
 impl Acted {
-    /// What is guessed of the buckets with an act is what the rings say, and of a run what they
-    /// and, for older acts, the membership say.
-    pub(super) fn row(&self, frame: &Frame, member: Option<&Member>) -> [u64; 8] {
-        let (bucket, [amplify_ring, relate_ring]) = (self.bucket, self.rings);
-        let (amplified, related) = (acted(amplify_ring, bucket), acted(relate_ring, bucket));
-        let (amplify, relate) = self.guess(frame, member);
+    /// What is guessed of the rings is what touches say, of the buckets with an act what they and
+    /// the rings say, and of a run what these and, for older acts, the membership say.
+    pub(super) fn row(&self, frame: &Frame, told: &Told<'_>) -> [u64; 8] {
+        let likely = told.likely(self.bucket);
+        let [amplified, related] = self.acted(&likely);
+        let (amplify, relate) = self.guess(frame, told);
+        let rings = self.rings.map(|ring| ring.nibbles(self.bucket));
+        let [amplify_ring, relate_ring] = likely.apart(rings);
         [
             guessed(self.units[0], amplify),
             guessed(self.units[1], relate),
             self.history ^ (amplified | related),
-            amplify_ring.word(bucket),
-            relate_ring.word(bucket),
-            before(bucket, frame.newest_bucket),
+            amplify_ring.into(),
+            relate_ring.into(),
+            before(self.bucket, told.bucket),
             self.lags[0].wrapping_sub(lag(amplified)).into(),
             self.lags[1].wrapping_sub(lag(related)).into(),
         ]
     }
 
-    pub(super) fn from_row(
-        row: [u64; 8],
-        frame: &Frame,
-        member: Option<&Member>,
-    ) -> Result<Self, Broken> {
+    pub(super) fn from_row(row: [u64; 8], frame: &Frame, told: &Told<'_>) -> Result<Self, Broken> {
         let [amplify, relate, history, amplify_ring, relate_ring, bucket, lags @ ..] = row;
-        let bucket = bucket_before(bucket, frame.newest_bucket)?;
-        let amplify_ring = Quarters::from_word(amplify_ring, bucket)?;
-        let relate_ring = Quarters::from_word(relate_ring, bucket)?;
-        let (amplified, related) = (acted(amplify_ring, bucket), acted(relate_ring, bucket));
+        let bucket = bucket_before(bucket, told.bucket)?;
+        let likely = told.likely(bucket);
+        let rings = likely.back([narrow(amplify_ring)?, narrow(relate_ring)?]);
+        let rings = rings.map(|ring| Quarters::from_nibbles(ring, bucket));
+        let mut acted = Self { rings, ..Self::new(bucket) };
+        let [amplified, related] = acted.acted(&likely);
         let [amplify_lag, relate_lag] = lags;
-        let known = Self {
-            units: [0.0; 2],
-            history: history ^ (amplified | related),
-            rings: [amplify_ring, relate_ring],
-            bucket,
-            lags: [
-                narrow::<u8>(amplify_lag)?.wrapping_add(lag(amplified)),
-                narrow::<u8>(relate_lag)?.wrapping_add(lag(related)),
-            ],
-        };
-        let (amplify_guess, relate_guess) = known.guess(frame, member);
-        let units = [unguessed(amplify, amplify_guess)?, unguessed(relate, relate_guess)?];
-        Ok(Self { units, ..known })
+        acted.history = history ^ (amplified | related);
+        acted.lags = [
+            narrow::<u8>(amplify_lag)?.wrapping_add(lag(amplified)),
+            narrow::<u8>(relate_lag)?.wrapping_add(lag(related)),
+        ];
+        let (amplify_guess, relate_guess) = acted.guess(frame, told);
+        acted.units = [unguessed(amplify, amplify_guess)?, unguessed(relate, relate_guess)?];
+        Ok(acted)
     }
 
-    /// The runs, as far as all but they tell: an act that has left the rings was as much as the
-    /// member did in its bucket, of the class whose latest act is not older.
-    fn guess(&self, frame: &Frame, member: Option<&Member>) -> (f64, f64) {
+    /// The buckets with an act of each class, as far as the rings tell, and touches before them.
+    fn acted(&self, likely: &Likely) -> [u64; 2] {
+        let [amplify, relate] = self.rings.map(|ring| acted(ring, self.bucket));
+        [amplify | likely.older(Side::Amplify), relate | likely.older(Side::Relate)]
+    }
+
+    /// The runs, as far as all but they tell: acts that have left the rings are of a class whose
+    /// latest act is not older.
+    fn guess(&self, frame: &Frame, told: &Told<'_>) -> (f64, f64) {
         let (bucket, fade) = (self.bucket, &frame.fade);
         let [mut amplify, mut relate] = self.rings.map(|ring| units_of(ring, bucket, fade));
-        let Some(member) = member else { return (amplify, relate) };
         let mut rest = self.history >> RING_BUCKETS;
         while rest != 0 {
             let age = RING_BUCKETS + rest.trailing_zeros();
             rest &= rest - 1;
-            let quarters = member.quarters_in(bucket.wrapping_sub(age));
+            let [amplified, related] = told.quarters_in(bucket.wrapping_sub(age));
+            let (amplified, related) = match self.lags.map(|lag| u32::from(lag) <= age) {
+                [false, _] => (0, amplified + related),
+                [true, false] => (amplified + related, 0),
+                [true, true] => (amplified, related),
+            };
             let fade = fade.get(age as usize).copied().unwrap_or_default();
-            let units = f64::from(quarters) * fade * 0.25;
-            if u32::from(self.lags[Side::Amplify as usize]) <= age {
-                amplify += units;
-            } else {
-                relate += units;
-            }
+            amplify += f64::from(amplified) * fade * 0.25;
+            relate += f64::from(related) * fade * 0.25;
         }
         (amplify, relate)
     }
 }
 
 impl Run<Twentieths> {
-    pub(super) fn row(&self, frame: &Frame) -> [u64; 3] {
+    /// Told from the bucket `seen`.
+    pub(super) fn row(&self, frame: &Frame, seen: u32) -> [u64; 3] {
         [
             guessed(self.units, units_of(self.ring, self.bucket, &frame.fade)),
             self.ring.word(self.bucket),
-            before(self.bucket, frame.newest_bucket),
+            before(self.bucket, seen),
         ]
     }
 
-    pub(super) fn from_row([units, ring, bucket]: [u64; 3], frame: &Frame) -> Result<Self, Broken> {
-        let bucket = bucket_before(bucket, frame.newest_bucket)?;
+    pub(super) fn from_row(
+        [units, ring, bucket]: [u64; 3],
+        frame: &Frame,
+        seen: u32,
+    ) -> Result<Self, Broken> {
+        let bucket = bucket_before(bucket, seen)?;
         let ring = Twentieths::from_word(ring, bucket)?;
         let units = unguessed(units, units_of(ring, bucket, &frame.fade))?;
         Ok(Self { units, ring, bucket })

@@ -5,7 +5,7 @@
 
 use super::columns::{Broken, before, bucket_before, guessed, narrow, unguessed};
 use super::decay::Decay;
-use super::picture::Frame;
+use super::picture::{Frame, Traces};
 use super::segments::SegmentId;
 use super::units::Weight;
 use crate::model::HISTORY;
@@ -53,6 +53,15 @@ impl Devotion {
     /// To the account of `slot` alone.
     pub(super) const fn to(slot: u32) -> Self {
         Self(slot)
+    }
+
+    /// A number, 0 for several and small for nobody.
+    const fn number(self) -> u32 {
+        self.0.wrapping_add(2)
+    }
+
+    const fn of_number(number: u32) -> Self {
+        Self(number.wrapping_sub(2))
     }
 
     /// The slot of the only account acted on.
@@ -199,9 +208,11 @@ impl Member {
 }
 
 impl Member {
-    /// What is guessed of the run is what the quarters say.
-    pub(super) fn row(&self, frame: &Frame) -> [u64; 9] {
-        let [a, b, c, d] = turned(self.quarters, self.bucket.wrapping_add(1));
+    /// What is guessed of the run is what the quarters say, and of these what touches say;
+    /// `likely` is guessed of to whom it is devoted.
+    pub(super) fn row(&self, frame: &Frame, traces: &Traces, likely: Devotion) -> [u64; 9] {
+        let quarters = turned(self.quarters, self.bucket.wrapping_add(1));
+        let [a, b, c, d] = either(quarters, traces.quarters_up_to(self.bucket));
         [
             a,
             b,
@@ -209,21 +220,32 @@ impl Member {
             d,
             self.converted,
             guessed(self.units, self.units_kept(&frame.fade)),
-            before(self.bucket, frame.newest_bucket),
+            before(self.bucket, traces.latest().unwrap_or(frame.newest_bucket)),
             self.segment.0.into(),
-            // Nobody and several are small numbers then.
-            self.devotion.0.wrapping_add(2).into(),
+            (self.devotion.number() ^ likely.number()).into(),
         ]
     }
 
-    pub(super) fn from_row(row: [u64; 9], frame: &Frame) -> Result<Self, Broken> {
-        let [a, b, c, d, converted, units, bucket, segment, devotion] = row;
-        let bucket = bucket_before(bucket, frame.newest_bucket)?;
-        let mut member = Self::new(frame.segment(segment)?, bucket);
-        member.quarters = turned([a, b, c, d], bucket.wrapping_add(1).wrapping_neg());
+    /// The segment that a row is of.
+    pub(super) fn segment_of(row: &[u64; 9], frame: &Frame) -> Result<SegmentId, Broken> {
+        let [.., segment, _devotion] = row;
+        frame.segment(*segment)
+    }
+
+    pub(super) fn from_row(
+        row: [u64; 9],
+        frame: &Frame,
+        traces: &Traces,
+        likely: Devotion,
+    ) -> Result<Self, Broken> {
+        let [a, b, c, d, converted, units, bucket, _segment, devotion] = row;
+        let bucket = bucket_before(bucket, traces.latest().unwrap_or(frame.newest_bucket))?;
+        let mut member = Self::new(Self::segment_of(&row, frame)?, bucket);
+        let quarters = either([a, b, c, d], traces.quarters_up_to(bucket));
+        member.quarters = turned(quarters, bucket.wrapping_add(1).wrapping_neg());
         member.converted = converted;
         member.units = unguessed(units, member.units_kept(&frame.fade))?;
-        member.devotion = Devotion(narrow::<u32>(devotion)?.wrapping_sub(2));
+        member.devotion = Devotion::of_number(narrow::<u32>(devotion)? ^ likely.number());
         Ok(member)
     }
 
@@ -242,6 +264,11 @@ impl Member {
         }
         units * 0.25
     }
+}
+
+/// The bits that are in either, not in both.
+fn either(some: [u64; 4], others: [u64; 4]) -> [u64; 4] {
+    std::array::from_fn(|at| some[at] ^ others[at])
 }
 
 /// The word in which the nibble of a bucket lies, and how far up in it.

@@ -53,6 +53,20 @@ impl Rules {
         self.feeds[kind as usize]
     }
 
+    /// Most quarters of influence in a bucket, and the weights that only acts of relate have: bit
+    /// `k` is of `k` quarters.
+    pub(super) fn touches(&self) -> (u32, u64) {
+        let (mut most, mut weights) = (0, [0; 2]);
+        for feeds in &self.feeds {
+            if let Feeds::Influence { side, weight, .. } = feeds {
+                most = weight.cap;
+                weights[*side as usize] |= 1_u64.checked_shl(weight.counts).unwrap_or_default();
+            }
+        }
+        let [amplify, relate] = weights;
+        (most, relate & !amplify)
+    }
+
     /// Whether an event is ahead of what the log's own time allows.
     pub(super) const fn too_new(time_ms: i64, log_time_ms: i64) -> bool {
         time_ms > log_time_ms.saturating_add(AHEAD_MS)

@@ -66,6 +66,10 @@ impl Touch {
         (self.time_high as i64) << 32 | self.time_low as i64
     }
 
+    pub(super) const fn quarters(&self) -> u16 {
+        self.quarters
+    }
+
     pub(super) fn weight(&self) -> f64 {
         f64::from(self.quarters) / 4.0
     }

@@ -41,6 +41,17 @@ pub(super) struct Run<R> {
     pub(super) bucket: u32,
 }
 
+impl Quarters {
+    /// The counts, a nibble each, that of `newest` lowest.
+    pub(super) const fn nibbles(self, newest: u32) -> u32 {
+        self.0.rotate_right(4 * (newest % 8))
+    }
+
+    pub(super) const fn from_nibbles(nibbles: u32, newest: u32) -> Self {
+        Self(nibbles.rotate_left(4 * (newest % 8)))
+    }
+}
+
 impl Ring for Quarters {
     const STEP: f64 = 0.25;
     const BITS: u32 = 4;
@@ -60,11 +71,11 @@ impl Ring for Quarters {
     }
 
     fn word(self, newest: u32) -> u64 {
-        self.0.rotate_right(4 * (newest % 8)).into()
+        self.nibbles(newest).into()
     }
 
     fn from_word(word: u64, newest: u32) -> Result<Self, Broken> {
-        Ok(Self(narrow::<u32>(word)?.rotate_left(4 * (newest % 8))))
+        Ok(Self::from_nibbles(narrow(word)?, newest))
     }
 }
 
@@ -100,6 +111,13 @@ impl<const DENOMINATOR: u32> Ring for Steps<DENOMINATOR> {
 pub(super) struct Weight {
     pub(super) counts: u32,
     pub(super) cap: u32,
+}
+
+impl Weight {
+    /// The counts that an act adds to those of its bucket.
+    pub(super) fn added(self, before: u32) -> u32 {
+        self.cap.min(before + self.counts).saturating_sub(before)
+    }
 }
 
 /// Adds an act in `bucket` to a ring and gives the units that it adds under the cap.

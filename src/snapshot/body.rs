@@ -10,7 +10,7 @@ use crate::engine::{Broken, Columns as _, Frozen, Limits, Shard};
 use crate::model::{Histories, Params};
 
 /// The layout of a body, its first byte. Those before are read too.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Appends a body; equal states give equal bytes.
 pub fn encode(frozen: &Frozen, histories: Option<&Histories>, out: &mut Vec<u8>) {

@@ -16,7 +16,7 @@ const LIMITS: Limits =
 
 /// A stream with sales, and the version whose fixture it is.
 const SEED: u64 = 5;
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 #[test]
 fn every_version_is_read() {

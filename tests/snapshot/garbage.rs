@@ -72,7 +72,7 @@ fn bytes_that_were_changed_are_decoded_or_broken() {
         broken += usize::from(decode(&body[..len], &input.params, &LIMITS).is_err());
     }
     assert_eq!(broken, body.len(), "no part of a body is one");
-    for version in [0, 3] {
+    for version in [0, 4] {
         let other = [&[version], &body[1..]].concat();
         let unknown = Err(Broken::Version(version));
         assert_eq!(decode(&other, &input.params, &LIMITS).map(drop), unknown);
@@ -99,7 +99,7 @@ impl Columns for Pages {
 
 impl Source for Pages {
     fn version(&self) -> u8 {
-        2
+        3
     }
 
     fn words(&mut self) -> Result<Vec<u64>, Broken> {

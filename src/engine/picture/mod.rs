@@ -9,13 +9,16 @@ mod head;
 mod near;
 mod people;
 mod places;
+mod traces;
 
 pub(super) use frame::Frame;
 pub(super) use near::Near;
 pub(super) use places::Places;
+pub(super) use traces::{Likely, Told, Traces};
 
 use self::head::Head;
 use self::people::People;
+use self::traces::Reading;
 
 use super::attribution::{Ledger, Sales, Waiting};
 use super::columns::{Broken, Columns, Source};
@@ -46,7 +49,10 @@ impl Shard {
     pub fn freeze(&mut self) -> Frozen {
         debug_assert!(!self.is_extracting(), "histories must be extracted before a picture");
         let head = Head::of(self);
+        let (cap, relates) = self.rules.touches();
+        let bucket_ms = self.rules.bucket_ms.unsigned_abs();
         let frame = Frame {
+            touches: Reading { bucket_ms, cap, relates },
             fade: (0..=self.decay.retention()).take(HISTORY).map(|k| self.decay.fade(k)).collect(),
             newest_bucket: head.newest_bucket,
             newest_ms: head.newest_ms.unwrap_or_default(),
@@ -78,12 +84,11 @@ impl Shard {
         let head = Head::read(source)?;
         head.restore(&mut shard)?;
         let mut frame = Frame {
-            version: source.version(),
-            fade: Frame::read_fade(source)?,
             newest_bucket: head.newest_bucket,
             newest_ms: head.newest_ms.unwrap_or_default(),
             ..Frame::default()
         };
+        frame.read(source)?;
         (frame.ends.segments, frame.ends.sets) = shard.segments.read(source)?;
         (frame.ends.influencers, frame.ends.slots) = shard.slots.read(&frame, source)?;
         frame.near = shard.slots.near();
@@ -107,7 +112,7 @@ impl Frozen {
     /// Writes the picture; the same state gives the same columns.
     pub fn write(&self, columns: &mut impl Columns) {
         self.head.write(columns);
-        self.frame.write_fade(columns);
+        self.frame.write(columns);
         self.segments.write(columns);
         self.slots.write(self.frame.newest_bucket, columns);
         let frame = Frame { near: self.slots.near(), ..self.frame.clone() };
