@@ -46,7 +46,8 @@ pub struct Config {
     /// Name of this member within the group, for static membership: a restart within the session
     /// timeout then moves no partition. None by default.
     pub instance_id: Option<String>,
-    /// Bytes that may wait in memory unread, over all partitions.
+    /// Bytes that may wait in memory unread, over all partitions. More than what comes in while a
+    /// fetch is under way only costs: records are cold when their turn comes.
     pub prefetch: ByteSize,
     /// When the log deleted records before they were read: resume with the first that is left and
     /// mark results incomplete until the missing ones would not count any more, or stop.
@@ -84,7 +85,7 @@ impl Default for Config {
             erase_topic: None,
             group: "sillage".into(),
             instance_id: None,
-            prefetch: ByteSize(32 << 20),
+            prefetch: ByteSize(8 << 20),
             on_gap: OnGap::default(),
             on_other_log: OnOtherLog::default(),
             properties: BTreeMap::new(),
@@ -196,6 +197,7 @@ impl Config {
     /// of which this member may come to own.
     pub(super) fn consumer(&self, partitions: usize) -> ClientConfig {
         let mut config = self.client();
+        let share = self.prefetch.0 / partitions.max(1) as u64;
         let mut or_as_configured = |name: &str, value: &str| {
             if !self.properties.contains_key(name) {
                 config.set(name, value);
@@ -207,13 +209,17 @@ impl Config {
         or_as_configured("fetch.wait.max.ms", "100");
         // The budget of bytes is the only limit.
         or_as_configured("queued.min.messages", "10000000");
+        // What is fetched while there is room for anything is kept whole, and records that come
+        // compressed take several times as much. The most is the default.
+        let fetched = (share / 4).clamp(64 << 10, 1 << 20);
+        or_as_configured("fetch.message.max.bytes", &fetched.to_string());
         or_as_configured("check.crcs", "true");
         or_as_configured("topic.metadata.refresh.interval.ms", "60000");
         // How late a member learns that partitions move; the new protocol asks the broker.
         if !self.has_new_protocol() {
             or_as_configured("heartbeat.interval.ms", "200");
         }
-        let kbytes = (self.prefetch.0 / 1024 / partitions.max(1) as u64).clamp(64, 2_097_151);
+        let kbytes = (share / 1024).clamp(64, 2_097_151);
         config
             .set("group.id", &self.group)
             // A missing offset must not skip or repeat records without a word.
@@ -338,7 +344,11 @@ mod tests {
     #[test]
     fn the_budget_is_shared_out() {
         let config = Config { prefetch: ByteSize(12 << 20), ..Config::default() };
-        assert_eq!(config.consumer(6).get("queued.max.messages.kbytes"), Some("2048"));
+        let shares = |partitions, name| config.consumer(partitions).get(name).map(str::to_owned);
+        assert_eq!(shares(6, "queued.max.messages.kbytes"), Some("2048".into()));
+        for (partitions, bytes) in [(1, "1048576"), (6, "524288"), (1_000, "65536")] {
+            assert_eq!(shares(partitions, "fetch.message.max.bytes"), Some(bytes.into()));
+        }
     }
 
     #[test]
