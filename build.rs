@@ -1,4 +1,5 @@
-//! Tells the binary what it is built from: the commit and the compiler.
+//! Tells the binary what it is built from: the commit and the compiler; and the linker what takes
+//! the place of a function of librdkafka.
 
 use std::env;
 use std::process::Command;
@@ -13,6 +14,10 @@ fn main() {
     let revision = revision.as_deref().unwrap_or("unknown");
     println!("cargo::rustc-env=SILLAGE_REVISION={revision}");
     println!("cargo::rerun-if-env-changed=SILLAGE_REVISION");
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
+        // See src/ingest/kafka/unpack.rs.
+        println!("cargo::rustc-link-arg=-Wl,--wrap=rd_kafka_zstd_decompress");
+    }
     if let Some(head) = said("git", &["rev-parse", "--git-path", "logs/HEAD"]) {
         println!("cargo::rerun-if-changed={head}");
     }

@@ -15,3 +15,4 @@ mod erasing;
 mod faults;
 mod group;
 mod records;
+mod unpacking;

@@ -17,6 +17,8 @@ mod status;
 mod topic_id;
 mod topic_sink;
 mod topics;
+#[cfg(target_os = "linux")]
+mod unpack;
 
 pub use rdkafka::error::KafkaError as ClientError;
 
