@@ -10,7 +10,7 @@ const PATIENT: (&str, &str) = ("SILLAGE__KAFKA__PROPERTIES__SESSION_TIMEOUT_MS",
 
 /// From one state of a partition to the next: while the other daemon reads, each becomes due, and of
 /// two partitions one is written at any moment.
-const SOON: &str = "12s";
+const SOON: &str = "24s";
 
 /// Prints both for each round: copies for the first pictures go to memory that the daemon never
 /// had, those for later ones to what was freed since.

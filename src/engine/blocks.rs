@@ -159,6 +159,11 @@ impl Blocks {
     pub(super) const fn bytes(&self) -> usize {
         self.space.room() * (size_of::<Key>() + size_of::<Entry>())
     }
+
+    /// Bytes of blocks that actors have outgrown.
+    pub(super) const fn outgrown_bytes(&self) -> usize {
+        self.space.outgrown() * (size_of::<Key>() + size_of::<Entry>())
+    }
 }
 
 /// Which of up to 32 keys are `key`, bit `k` for the one at `k`. All are compared, several at once

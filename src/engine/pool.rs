@@ -61,6 +61,11 @@ impl<T: Copy + Default> Pool<T> {
     pub(super) const fn bytes(&self) -> usize {
         self.space.room() * size_of::<T>()
     }
+
+    /// Bytes of blocks that lists have outgrown.
+    pub(super) const fn outgrown_bytes(&self) -> usize {
+        self.space.outgrown() * size_of::<T>()
+    }
 }
 
 impl<T: Copy + Default> Lists<T> {

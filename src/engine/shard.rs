@@ -332,10 +332,11 @@ impl Shard {
     }
 
     /// Bytes that may be copied while a picture is alive: all that is held, in chunks that are not
-    /// full.
+    /// full, with what lists have outgrown between.
     #[must_use]
     pub fn copied_bytes(&self) -> usize {
-        self.bytes() / 4 * 5
+        let outgrown = self.blocks.outgrown_bytes() + self.touches.outgrown_bytes();
+        (self.bytes() + outgrown) / 4 * 5
     }
 
     fn bytes(&self) -> usize {

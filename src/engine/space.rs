@@ -64,6 +64,11 @@ impl Space {
         self.room
     }
 
+    /// Records of blocks that are free again.
+    pub(super) const fn outgrown(&self) -> usize {
+        self.end - self.room
+    }
+
     /// Cuts a list short, or makes room at its end for records that are still to be set. What it
     /// says must be moved before anything else changes.
     pub(super) fn resize(&mut self, block: &mut Block, len: u16) -> Option<Move> {

@@ -205,6 +205,11 @@ impl Touches {
         self.pool.bytes()
     }
 
+    /// Bytes of blocks that actors have outgrown.
+    pub(super) const fn outgrown_bytes(&self) -> usize {
+        self.pool.outgrown_bytes()
+    }
+
     pub(super) const fn evicted(&self) -> u64 {
         self.evicted
     }

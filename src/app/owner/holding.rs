@@ -44,7 +44,7 @@ const BATCH_TIME: Range<Duration> = Duration::from_millis(1)..Duration::from_mil
 const EXTRACTED_EVERY: Duration = Duration::from_secs(10);
 
 /// Bytes that an event has copied while a picture is alive, at most: some chunks.
-const COPIED: usize = 64 << 10;
+const COPIED: usize = 1 << 20;
 
 /// Entries of actors whose histories are extracted after a batch: a part of a batch's time.
 const EXTRACTED: usize = 2000;

@@ -197,7 +197,6 @@ impl Config {
     /// of which this member may come to own.
     pub(super) fn consumer(&self, partitions: usize) -> ClientConfig {
         let mut config = self.client();
-        let share = self.prefetch.0 / partitions.max(1) as u64;
         let mut or_as_configured = |name: &str, value: &str| {
             if !self.properties.contains_key(name) {
                 config.set(name, value);
@@ -209,17 +208,13 @@ impl Config {
         or_as_configured("fetch.wait.max.ms", "100");
         // The budget of bytes is the only limit.
         or_as_configured("queued.min.messages", "10000000");
-        // What is fetched while there is room for anything is kept whole, and records that come
-        // compressed take several times as much. The most is the default.
-        let fetched = (share / 4).clamp(64 << 10, 1 << 20);
-        or_as_configured("fetch.message.max.bytes", &fetched.to_string());
         or_as_configured("check.crcs", "true");
         or_as_configured("topic.metadata.refresh.interval.ms", "60000");
         // How late a member learns that partitions move; the new protocol asks the broker.
         if !self.has_new_protocol() {
             or_as_configured("heartbeat.interval.ms", "200");
         }
-        let kbytes = (share / 1024).clamp(64, 2_097_151);
+        let kbytes = (self.prefetch.0 / 1024 / partitions.max(1) as u64).clamp(64, 2_097_151);
         config
             .set("group.id", &self.group)
             // A missing offset must not skip or repeat records without a word.
@@ -344,11 +339,7 @@ mod tests {
     #[test]
     fn the_budget_is_shared_out() {
         let config = Config { prefetch: ByteSize(12 << 20), ..Config::default() };
-        let shares = |partitions, name| config.consumer(partitions).get(name).map(str::to_owned);
-        assert_eq!(shares(6, "queued.max.messages.kbytes"), Some("2048".into()));
-        for (partitions, bytes) in [(1, "1048576"), (6, "524288"), (1_000, "65536")] {
-            assert_eq!(shares(partitions, "fetch.message.max.bytes"), Some(bytes.into()));
-        }
+        assert_eq!(config.consumer(6).get("queued.max.messages.kbytes"), Some("2048"));
     }
 
     #[test]
