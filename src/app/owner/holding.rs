@@ -208,9 +208,9 @@ impl Holding {
     /// Hands the state over to be kept when it is time, once there is room for copies of what
     /// changes while it is written; not while histories are on their way out.
     pub(super) fn keep(&mut self, desk: &Desk) {
-        let room = self.room();
         let Some(kept) = self.kept.as_mut().filter(|kept| kept.keeping.is_due()) else { return };
         if kept.turn.is_none() {
+            let room = room(&self.shard, self.pictured);
             kept.turn = kept.keeper.take_turn(room);
         }
         if !self.shard.is_extracting()
@@ -219,13 +219,6 @@ impl Holding {
         {
             keeper.save(picture, turn);
         }
-    }
-
-    /// Bytes that will be copied if as much happens until the next picture as since the last.
-    fn room(&self) -> usize {
-        let events = self.shard.accepted() - self.pictured;
-        let copied = usize::try_from(events).unwrap_or(usize::MAX).saturating_mul(COPIED);
-        copied.min(self.shard.copied_bytes())
     }
 
     /// Hands the state over for the last time; `done` is dropped when it is durable.
@@ -352,6 +345,14 @@ impl Feed {
         };
         self.sources().map(Source::reading).chain(lost)
     }
+}
+
+/// Bytes of a shard that will be copied if as much happens until its next picture as since the
+/// last, before which it had accepted `pictured` events.
+fn room(shard: &Shard, pictured: u64) -> usize {
+    let events = shard.accepted() - pictured;
+    let copied = usize::try_from(events).unwrap_or(usize::MAX).saturating_mul(COPIED);
+    copied.min(shard.copied_bytes())
 }
 
 /// Entries of which histories are extracted now, if any are: `since` the last were.
