@@ -72,11 +72,7 @@ fn measure(load: &Load, slice: usize) -> Held {
     let mut shard = Shard::new(&Params::default(), &limits());
     let mut held = Held::default();
     let mut spent = Duration::ZERO;
-    load::feed(load, |batches| {
-        for batch in batches {
-            spent = step(&mut shard, (batch, slice), &mut held, spent);
-        }
-    });
+    load::feed(load, |batch| spent = step(&mut shard, (batch, slice), &mut held, spent));
     held.other_batches.sort_unstable();
     held
 }

@@ -14,9 +14,9 @@ use std::time::Duration;
 use sillage::campaign::Load;
 use sillage::clock::thread_time;
 use sillage::engine::{Outcome, Shard};
-use sillage::model::{Batch, Params};
+use sillage::model::Params;
 
-use load::{CHUNK, limits};
+use load::{BATCH, limits};
 
 /// As in the binary: where the state lies decides what a cache miss costs.
 #[global_allocator]
@@ -87,20 +87,14 @@ fn run(name: &str, load: &Load) {
 /// Feeds the load and gives the CPU time that applying each half of it took.
 fn feed(shard: &mut Shard, load: &Load) -> [Duration; 2] {
     let (mut spent, mut fed) = ([Duration::ZERO; 2], 0);
-    load::feed(load, |batches| {
-        spent[usize::from(2 * fed >= load.events)] += apply(shard, batches);
-        fed += batches.iter().map(|batch| batch.len() as u64).sum::<u64>();
-    });
-    spent
-}
-
-fn apply(shard: &mut Shard, batches: &[Batch<'_>]) -> Duration {
-    let mut outcomes = Vec::with_capacity(CHUNK);
-    let start = thread_time();
-    for batch in batches {
+    let mut outcomes = Vec::with_capacity(BATCH);
+    load::feed(load, |batch| {
+        let start = thread_time();
         shard.apply(batch, &mut outcomes);
-    }
-    let spent = thread_time().saturating_sub(start);
-    assert!(outcomes.iter().all(|o| *o == Outcome::Scored), "every event of a load is scored");
+        spent[usize::from(2 * fed >= load.events)] += thread_time().saturating_sub(start);
+        assert!(outcomes.iter().all(|o| *o == Outcome::Scored), "every event of a load is scored");
+        outcomes.clear();
+        fed += batch.len() as u64;
+    });
     spent
 }

@@ -1,4 +1,4 @@
-//! A load on its way into a shard: decoded as records are, before any of it is timed.
+//! A load on its way into a shard: decoded as records are, outside of what is timed.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,10 +9,7 @@ use sillage::ingest::format::{Decoder, Record};
 use sillage::model::{Batch, Secret};
 
 /// Events decoded before they are applied: what a Kafka batch gives.
-const BATCH: usize = 512;
-
-/// Events generated before any of them is timed.
-pub(crate) const CHUNK: usize = 100_000;
+pub(crate) const BATCH: usize = 512;
 
 /// Events as the records that bring them.
 pub(crate) struct Records {
@@ -47,19 +44,16 @@ impl Records {
     }
 }
 
-/// Decodes a load, and shows it a chunk of batches at a time.
+/// Decodes a load a batch at a time, and shows each when it is decoded, as an owner applies it.
 #[allow(dead_code, reason = "of the benchmarks one takes batches of other sizes")]
-pub(crate) fn feed(load: &Load, mut show: impl FnMut(&[Batch<'_>])) {
+pub(crate) fn feed(load: &Load, mut show: impl FnMut(&Batch<'_>)) {
     let mut events = load.clone().generate();
     loop {
-        let chunk: Vec<LoadEvent> = events.by_ref().take(CHUNK).collect();
-        if chunk.is_empty() {
+        let batch: Vec<LoadEvent> = events.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
             return;
         }
-        let records = Records::of(&chunk, load.ids);
-        let starts = (0..chunk.len()).step_by(BATCH);
-        let batches: Vec<_> = starts.map(|from| records.decode(from, BATCH)).collect();
-        show(&batches);
+        show(&Records::of(&batch, load.ids).decode(0, BATCH));
     }
 }
 
