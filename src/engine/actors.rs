@@ -9,7 +9,7 @@ use super::index::Index;
 use super::member::{Member, NO_MEMBER};
 use super::picture::{Frame, Places};
 use super::pool::Block;
-use super::prefetch::prefetch;
+use super::prefetch::{prefetch, prefetch_lines};
 use super::segments::{SegmentId, SetId};
 use super::touches::Touched;
 use super::units::{Ring, Run, Steps, Weight, units_of};
@@ -55,6 +55,7 @@ const _: () = assert!(size_of::<Actor>() == 64, "an actor must fit a cache line"
 
 /// What most acts change of an actor, side by side.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 struct Person {
     actor: Actor,
     /// The membership in the segment in which it first acted; further ones are chained to it.
@@ -401,11 +402,7 @@ impl Actors {
     /// and gives where it is.
     pub(super) fn prefetch(&self, key: AccountKey, member: bool) -> Option<u32> {
         let at = self.index.candidate(key.0)?;
-        let (actor, first) = self.person(at);
-        prefetch(actor);
-        if member {
-            prefetch(first);
-        }
+        prefetch_lines(self.records.get(at), member);
         Some(at)
     }
 

@@ -4,8 +4,8 @@
 
 use super::entry::{Entry, Key};
 use super::pool::{Block, Lists};
-use super::prefetch::{prefetch, prefetch_list, prefetch_whole};
-use super::space::Space;
+use super::prefetch::{prefetch, prefetch_list};
+use super::space::{ROW, Space};
 
 pub(super) use super::pool::MAX_LEN as MAX_ENTRIES;
 
@@ -19,7 +19,9 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub(super) fn new() -> Self {
-        Self { keys: Lists::new(), entries: Lists::new(), space: Space::new(), len: 0 }
+        let (mut keys, entries) = (Lists::new(), Lists::new());
+        keys.begin();
+        Self { keys, entries, space: Space::new(), len: 0 }
     }
 
     /// Whether the entry of `key` is the one `at` a place of the block.
@@ -29,43 +31,30 @@ impl Blocks {
     }
 
     /// Where in the block the entry of `key` lies.
+    #[inline]
     pub(super) fn find(&self, block: Block, key: Key) -> Option<u16> {
-        match block.len() {
-            0 => None,
-            1..=8 => self.find_among::<8>(block, key),
-            9..=16 => self.find_among::<16>(block, key),
-            17..=32 => self.find_among::<32>(block, key),
-            _ => self.find_among_many(block, key),
-        }
-    }
-
-    /// The same for a block of at most `MOST` entries.
-    fn find_among<const MOST: usize>(&self, block: Block, key: Key) -> Option<u16> {
-        let Some(keys) = self.keys.list_onwards(block).first_chunk::<MOST>() else {
+        if usize::from(block.len()) > ROW {
             return self.find_among_many(block, key);
-        };
-        // What lies behind the list is another's.
-        let in_list = u32::MAX >> (u32::BITS - u32::from(block.len()));
-        first_of(places_of(key, keys) & in_list)
+        }
+        // What lies beside the list is another's.
+        let same = places_of(key, self.keys.row(block.place())) >> (block.place() % ROW);
+        first_of(same).filter(|at| *at < block.len())
     }
 
+    #[inline(never)]
     fn find_among_many(&self, block: Block, key: Key) -> Option<u16> {
-        let (chunks, rest) = self.keys(block).as_chunks::<32>();
-        for (from, chunk) in (0..).step_by(32).zip(chunks) {
-            if let Some(at) = first_of(places_of(key, chunk)) {
-                return Some(from + at);
-            }
-        }
-        let from = block.len() - u16::try_from(rest.len()).unwrap_or_default();
-        let at = rest.iter().position(|known| *known == key)?;
-        u16::try_from(at).ok().map(|at| from + at)
+        (0..block.len()).step_by(ROW).find_map(|from| {
+            let keys = self.keys.row(block.place() + usize::from(from));
+            first_of(places_of(key, keys)).map(|at| from + at).filter(|at| *at < block.len())
+        })
     }
 
     /// Asks for the keys of a block.
+    #[inline]
     pub(super) fn prefetch_keys(&self, block: Block) {
-        if let [first, .., last] | [first @ last] = self.keys(block) {
-            prefetch(first);
-            prefetch(last);
+        prefetch(self.keys.row(block.place()));
+        if usize::from(block.len()) > ROW {
+            prefetch_list(self.keys(block));
         }
     }
 
@@ -82,12 +71,10 @@ impl Blocks {
 
     /// Asks for the entry of `key`, and gives where in the block it lies; for what adding it will
     /// touch, if it is not there.
+    #[inline]
     pub(super) fn prefetch(&self, block: Block, key: Key) -> Option<u16> {
         let at = self.find(block, key);
-        match at {
-            Some(at) => prefetch_whole(self.entry(block, at)),
-            None => self.entries.prefetch_push(block),
-        }
+        self.entries.prefetch_place(block, at.unwrap_or(block.len()));
         at
     }
 
@@ -166,10 +153,10 @@ impl Blocks {
     }
 }
 
-/// Which of up to 32 keys are `key`, bit `k` for the one at `k`. All are compared, several at once
+/// Which of a row of keys are `key`, bit `k` for the one at `k`. All are compared, several at once
 /// and without a branch, because which one it is cannot be foreseen.
 #[inline]
-fn places_of<const LEN: usize>(key: Key, keys: &[Key; LEN]) -> u32 {
+fn places_of(key: Key, keys: &[Key; ROW]) -> u32 {
     (0..).zip(keys).fold(0, |places, (at, known)| places | u32::from(*known == key) << at)
 }
 

@@ -71,16 +71,6 @@ impl<T: Clone + Default> Chunks<T> {
         &mut self.taken_back(chunk)[within..within + len]
     }
 
-    /// The record at a place, and whatever lies behind it in its chunk.
-    #[inline]
-    pub(super) fn onwards(&self, at: usize) -> &[T] {
-        let (chunk, within) = Self::place(at);
-        match self.own[chunk].get(within..) {
-            Some([]) | None => &self.shared(chunk)[within..],
-            Some(list) => list,
-        }
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         (0..self.own.len()).flat_map(|chunk| {
             let own = &self.own[chunk];
@@ -195,8 +185,6 @@ mod tests {
             [[5, 1, 7], [0, 1, 6], [0, 1, 0]]
         );
         assert_eq!([&chunks, &again].map(|chunks| chunks.iter().count()), [FULL + 3, FULL + 1]);
-        let behind = |at| [&chunks, &again].map(|chunks| chunks.onwards(at).len());
-        assert_eq!([behind(FULL - 2), behind(FULL)], [[2, 2], [3, 1]]);
     }
 
     #[test]

@@ -88,6 +88,11 @@ impl Key {
         Self(slot << Self::KIND_BITS | 2)
     }
 
+    /// Of an act or of a like.
+    pub(super) const fn of(slot: u32, acts: bool) -> Self {
+        Self(slot << Self::KIND_BITS | (2 - acts as u32))
+    }
+
     pub(super) const fn following(influencer: u32) -> Self {
         Self(influencer << Self::KIND_BITS | 3)
     }

@@ -19,7 +19,7 @@ use crate::model::Interaction;
 type On = (usize, u32, Option<u32>);
 
 impl Shard {
-    pub(super) fn feed(&mut self, interaction: &Interaction<'_>, act: Act, at: Located) {
+    pub(super) fn feed(&mut self, interaction: &Interaction<'_>, act: Act, at: &Located) {
         match (self.rules.feeds(interaction.kind), &interaction.target) {
             (Feeds::Influence { side, weight, outbound }, Some(target)) => {
                 let influencer = self.slots.intern(target, at.influencer);

@@ -47,15 +47,14 @@ impl Index {
     /// The record of the key hashed to `hash` for which `is_it` holds.
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let table = &self.tables[table_of(hash)];
-        let mut at = table.home(hash);
+        let (mut at, tag) = (table.home(hash), tagged(hash, 0));
         loop {
             let place = table.places[at];
             if place == EMPTY {
                 return None;
             }
-            let record = record_of(place);
-            if place == tagged(hash, record) && is_it(record) {
-                return Some(record);
+            if (place ^ tag) >> (u32::BITS - TAG_BITS) == 0 && is_it(record_of(place)) {
+                return Some(record_of(place));
             }
             at = table.after(at);
         }

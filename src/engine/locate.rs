@@ -1,4 +1,4 @@
-//! Reads ahead for a few interactions at once, so that their cache misses overlap.
+//! Reads ahead of the interaction that is applied, so that cache misses pass meanwhile.
 //!
 //! Invariant: it changes nothing; what it finds is a hint that applying verifies.
 
@@ -10,11 +10,30 @@ use super::segments::SetId;
 use super::shard::Shard;
 use crate::model::{Batch, Interaction};
 
-/// Interactions read ahead at once: enough to fill the core's miss buffers, few enough that
-/// what was asked for is still in the first cache when it is used.
-pub(super) const WINDOW: usize = 16;
+/// What is asked for of an interaction in a step, and in each later one what that leads to: where
+/// the indexes have it, the records, the lists of its actor, the slot, the entry. A step takes
+/// about as long as memory; those after which most comes from far have two. What is asked for
+/// earlier than it must be is no longer in the first cache when it is used.
+const RECORDS: usize = 1;
+const LISTS: usize = 3;
+const SLOT: usize = 4;
+const ENTRY: usize = 5;
 
-/// Where what an interaction refers to was when its window began.
+/// Steps from the first to that in which an interaction is applied.
+pub(super) const AHEAD: usize = 6;
+
+/// The interactions that are on their way: that at `n` lies at `n mod` [`OnTheirWay::ROOM`].
+#[derive(Default)]
+pub(super) struct OnTheirWay([Approach; OnTheirWay::ROOM]);
+
+/// What is known of an interaction on its way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Approach {
+    located: Located,
+    wanted: Option<Wanted>,
+}
+
+/// Where what an interaction refers to was shortly before it is applied.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Located {
     pub(super) actor: Option<u32>,
@@ -27,113 +46,134 @@ pub(super) struct Located {
     pub(super) entry: Option<u16>,
 }
 
-/// A slot on the way to being found, of an actor that is known or not.
-#[derive(Clone, Copy)]
+/// What leads to the entry that an act changes, in the first of its segments.
+#[derive(Clone, Copy, Debug)]
 struct Wanted {
-    /// What hashes to it.
+    /// What hashes to its slot.
     hash: u64,
     /// Whether it is acted on or liked.
     acts: bool,
-    entries: Option<Block>,
+    entries: Block,
     devotion: Devotion,
 }
 
-impl Shard {
-    /// Finds the actors and influencers of a window, and asks for what applying it will need.
-    /// Each pass follows one level of pointers, independently for each interaction.
-    pub(super) fn locate(
-        &self,
-        batch: &Batch<'_>,
-        window: &[Interaction<'_>],
-    ) -> [Located; WINDOW] {
-        let mut located = [Located::default(); WINDOW];
-        for interaction in window {
-            self.actors.prefetch_index(interaction.actor);
-            if let Some(target) = &interaction.target {
-                self.slots.prefetch_influencer_index(target.key);
-            }
-            if let Some(id) = interaction.id {
-                self.ids.prefetch(id);
-            }
-        }
-        for (interaction, at) in window.iter().zip(&mut located) {
-            let member = self.rules.feeds(interaction.kind).is_of_member();
-            at.actor = self.actors.prefetch(interaction.actor, member);
-            let target = interaction.target.as_ref();
-            at.influencer = target.and_then(|target| self.slots.prefetch_influencer(target.key));
-        }
-        let mut wanted: [Option<Wanted>; WINDOW] = [None; WINDOW];
-        for ((interaction, at), wanted) in window.iter().zip(&mut located).zip(&mut wanted) {
-            let target = interaction.target.as_ref();
-            at.influencer =
-                target.and_then(|target| self.slots.influencer(target.key, at.influencer));
-            *wanted = self.wanted(batch, interaction, at);
-        }
-        self.prefetch_entries(&mut located, &wanted);
-        located
+impl OnTheirWay {
+    const ROOM: usize = 8;
+
+    /// Where what the interaction at `at` refers to was.
+    pub(super) const fn located(&self, at: usize) -> &Located {
+        &self.0[at % Self::ROOM].located
     }
 
-    /// Asks for the slots and for the entries of a window whose actors and influencers are found.
-    fn prefetch_entries(&self, located: &mut [Located; WINDOW], wanted: &[Option<Wanted>; WINDOW]) {
-        for (at, wanted) in located.iter_mut().zip(wanted) {
-            at.slot = wanted.and_then(|wanted| self.slots.prefetch(wanted.hash, wanted.acts));
+    const fn at(&mut self, at: usize) -> &mut Approach {
+        &mut self.0[at % Self::ROOM]
+    }
+}
+
+impl Shard {
+    /// Does what is due in a step for each interaction on its way: follows one more pointer, and
+    /// asks for what that leads to.
+    #[inline]
+    pub(super) fn read_ahead(&self, batch: &Batch<'_>, step: usize, ahead: &mut OnTheirWay) {
+        let interaction = |behind: usize| {
+            let at = step.wrapping_sub(behind);
+            batch.interactions().get(at).map(|interaction| (at, interaction))
+        };
+        if let Some((_, interaction)) = interaction(0) {
+            self.ask_for_places(interaction);
         }
-        for (at, wanted) in located.iter_mut().zip(wanted) {
-            let Some(&Wanted { acts, entries: Some(entries), devotion, .. }) = wanted.as_ref()
-            else {
-                continue;
-            };
-            let Some(slot) = at.slot else { continue };
-            let key = if acts { Key::acted(slot) } else { Key::liked(slot) };
-            at.entry = self.blocks.prefetch(entries, key);
-            if acts {
-                self.prefetch_shared(entries, devotion, slot);
-            }
+        if let Some((at, interaction)) = interaction(RECORDS) {
+            *ahead.at(at) = Approach::default();
+            self.ask_for_records(interaction, &mut ahead.at(at).located);
         }
+        if let Some((at, interaction)) = interaction(LISTS) {
+            let approach = ahead.at(at);
+            approach.wanted = self.wanted(batch, interaction, &mut approach.located);
+        }
+        if let Some((at, _)) = interaction(SLOT) {
+            let Approach { located, wanted } = ahead.at(at);
+            located.slot = wanted.and_then(|wanted| self.slots.prefetch(wanted.hash, wanted.acts));
+        }
+        if let Some((at, _)) = interaction(ENTRY) {
+            let Approach { located, wanted } = ahead.at(at);
+            located.entry = wanted.zip(located.slot).and_then(|on| self.ask_for_entry(on));
+        }
+    }
+
+    /// Asks for where the indexes have an interaction's actor, influencer and id.
+    #[inline]
+    fn ask_for_places(&self, interaction: &Interaction<'_>) {
+        self.actors.prefetch_index(interaction.actor);
+        if let Some(target) = &interaction.target {
+            self.slots.prefetch_influencer_index(target.key);
+        }
+        if let Some(id) = interaction.id {
+            self.ids.prefetch(id);
+        }
+    }
+
+    /// Asks for what most probably are the records of actor and influencer.
+    #[inline]
+    fn ask_for_records(&self, interaction: &Interaction<'_>, at: &mut Located) {
+        let acts = self.rules.feeds(interaction.kind).is_of_member();
+        at.actor = self.actors.prefetch(interaction.actor, acts);
+        if let Some(target) = &interaction.target {
+            at.influencer = self.slots.prefetch_influencer(target.key);
+        }
+    }
+
+    /// Asks for the entry, and gives where among the actor's it lies.
+    #[inline]
+    fn ask_for_entry(&self, (wanted, slot): (Wanted, u32)) -> Option<u16> {
+        if let Some(other) = wanted.devotion.only().filter(|other| *other != slot) {
+            self.prefetch_shared(wanted.entries, other);
+        }
+        self.blocks.prefetch(wanted.entries, Key::of(slot, wanted.acts))
     }
 
     /// Asks for the credit that an actor gives the only account that it acts on, which is shared
     /// once it acts on another one.
-    fn prefetch_shared(&self, entries: Block, devotion: Devotion, slot: u32) {
-        if let Some(other) = devotion.only().filter(|other| *other != slot) {
-            self.slots.prefetch_sums(other);
-            self.blocks.prefetch(entries, Key::acted(other));
-        }
+    #[inline(never)]
+    fn prefetch_shared(&self, entries: Block, other: u32) {
+        self.slots.prefetch_sums(other);
+        self.blocks.prefetch(entries, Key::acted(other));
     }
 
     /// What will lead to the entry that an act changes, in the first of its segments.
     /// Asks for the keys of the actor's entries on the way.
+    #[inline]
     fn wanted(
         &self,
         batch: &Batch<'_>,
         interaction: &Interaction<'_>,
         at: &mut Located,
     ) -> Option<Wanted> {
-        let known = self.actors.look_up(interaction.actor, at.actor);
-        at.actor = known.map(|(at, _, _)| at);
-        let actor = known.map(|(_, actor, _)| actor);
-        let current = actor.map_or(SetId::UNASSIGNED, |actor| actor.segments);
-        let names = batch.segments(interaction);
-        at.own_set = self.segments.known(names, current);
+        if let Some(target) = &interaction.target {
+            at.influencer = self.slots.influencer(target.key, at.influencer);
+        }
         let feeds = self.rules.feeds(interaction.kind);
-        if let Some(actor) = actor {
-            self.blocks.prefetch_keys(actor.entries);
-            if matches!(feeds, Feeds::Influence { .. }) {
+        let acts = matches!(feeds, Feeds::Influence { .. });
+        let (mut current, mut entries) = (SetId::UNASSIGNED, Block::default());
+        let mut devotion = Devotion::NOBODY;
+        if let Some((known, actor, first)) = self.actors.look_up(interaction.actor, at.actor) {
+            (at.actor, current, entries) = (Some(known), actor.segments, actor.entries);
+            self.blocks.prefetch_keys(entries);
+            if acts {
+                // The membership was asked for together with the actor.
+                devotion = first.devotion;
                 self.touches.prefetch(actor.touched);
             }
+        } else {
+            at.actor = None;
         }
-        let acts = match feeds {
-            Feeds::Influence { .. } => true,
-            Feeds::Popularity(_) => false,
-            _ => return None,
-        };
+        let names = batch.segments(interaction);
+        at.own_set = self.segments.known(names, current);
+        if !acts && !matches!(feeds, Feeds::Popularity(_)) {
+            return None;
+        }
         let set = if names.is_empty() { current } else { at.own_set? };
         let segment = self.segments.members(set).first()?;
         let hash = self.slots.prefetch_index(*segment, at.influencer?);
-        let entries = actor.map(|actor| actor.entries);
-        // The membership was asked for together with the actor.
-        let devotion =
-            known.filter(|_| acts).map_or(Devotion::NOBODY, |(_, _, first)| first.devotion);
         Some(Wanted { hash, acts, entries, devotion })
     }
 }

@@ -4,7 +4,7 @@
 
 use super::chunks::Chunks;
 use super::prefetch::{prefetch_list, prefetch_whole};
-use super::space::{Move, Space};
+use super::space::{Move, ROW, Space};
 
 pub(super) use super::space::{Block, MAX_LEN};
 
@@ -82,10 +82,16 @@ impl<T: Copy + Default> Lists<T> {
         self.records.list(block.place(), block.len().into())
     }
 
-    /// A list that is not empty, and whatever lies behind it in its chunk.
+    /// The row that a place lies in.
     #[inline]
-    pub(super) fn list_onwards(&self, block: Block) -> &[T] {
-        self.records.onwards(block.place())
+    pub(super) fn row(&self, place: usize) -> &[T; ROW] {
+        let row = self.records.list(place - place % ROW, ROW);
+        row.first_chunk().expect("rows must be whole")
+    }
+
+    /// Has a first row.
+    pub(super) fn begin(&mut self) {
+        self.records.reach(ROW);
     }
 
     #[inline]
@@ -108,15 +114,14 @@ impl<T: Copy + Default> Lists<T> {
         self.records.get_mut(block.place() + usize::from(at))
     }
 
-    /// Asks for what adding a record will touch: its place, or a list that has to move.
-    pub(super) fn prefetch_push(&self, block: Block) {
-        if block.len() == 0 {
-            return;
-        }
-        let room = self.records.list(block.place(), block.room());
-        match room.get(usize::from(block.len())) {
-            Some(place) => prefetch_whole(place),
-            None => prefetch_list(room),
+    /// Asks for a record of a list, or for what adding one at its end will touch: its place, or
+    /// a list that has to move.
+    #[inline]
+    pub(super) fn prefetch_place(&self, block: Block, at: u16) {
+        if at < block.len() || block.has_room() {
+            prefetch_whole(self.record(block, at));
+        } else {
+            prefetch_list(self.list(block));
         }
     }
 

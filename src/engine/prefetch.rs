@@ -20,6 +20,15 @@ pub(super) fn prefetch<T>(place: &T) {
     ask(std::ptr::from_ref(place).cast());
 }
 
+/// Asks for the line of `place`, and for the one behind it if `both`: without a branch, because
+/// which it is cannot be foreseen.
+#[inline]
+pub(super) fn prefetch_lines<T>(place: &T, both: bool) {
+    let first = std::ptr::from_ref(place).cast::<u8>();
+    ask(first);
+    ask(first.wrapping_add(usize::from(both) * LINE));
+}
+
 /// Asks for all lines of a record that may lie across two.
 #[inline]
 pub(crate) fn prefetch_whole<T>(place: &T) {

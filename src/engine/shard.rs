@@ -9,7 +9,7 @@ use super::decay::Decay;
 use super::histories::Closing;
 use super::ids::{Found, Ids};
 use super::index::Index;
-use super::locate::{Located, WINDOW};
+use super::locate::{AHEAD, Located, OnTheirWay};
 use super::rules::{Feeds, Rules};
 use super::segments::{Segments, SetId};
 use super::slots::Slots;
@@ -119,10 +119,13 @@ impl Shard {
 
     /// Applies a batch in order and appends one outcome an interaction.
     pub fn apply(&mut self, batch: &Batch<'_>, outcomes: &mut Vec<Outcome>) {
-        for window in batch.interactions().chunks(WINDOW) {
-            let located = self.locate(batch, window);
-            for (interaction, at) in window.iter().zip(located) {
-                outcomes.push(match self.apply_one(batch, interaction, at) {
+        let mut ahead = OnTheirWay::default();
+        // Nothing is applied in the first steps, and nothing more is asked for in the last.
+        for step in 0..batch.len() + AHEAD {
+            self.read_ahead(batch, step, &mut ahead);
+            let at = step.wrapping_sub(AHEAD);
+            if let Some(interaction) = batch.interactions().get(at) {
+                outcomes.push(match self.apply_one(batch, interaction, ahead.located(at)) {
                     Ok(outcome) => outcome,
                     Err(reason) => Outcome::Rejected(reason),
                 });
@@ -198,7 +201,7 @@ impl Shard {
         &mut self,
         batch: &Batch<'_>,
         interaction: &Interaction<'_>,
-        at: Located,
+        at: &Located,
     ) -> Result<Outcome, Reason> {
         let bucket = self.bucket_of(interaction.time_ms);
         let id = interaction.id.map(|id| self.ids.look_up(id));
@@ -317,7 +320,7 @@ impl Shard {
     }
 
     /// Makes room under the memory limit; what is new is refused when nothing is left to evict.
-    fn make_room(&mut self, interaction: &Interaction<'_>, at: Located) -> Result<(), Reason> {
+    fn make_room(&mut self, interaction: &Interaction<'_>, at: &Located) -> Result<(), Reason> {
         let is_actor_known = self.actors.find(interaction.actor, at.actor).is_some();
         let target = interaction.target.as_ref();
         let is_known = is_actor_known

@@ -14,7 +14,7 @@ use super::columns::{
 };
 use super::index::Index;
 use super::picture::{Frame, Near, Places};
-use super::prefetch::prefetch;
+use super::prefetch::{prefetch, prefetch_lines};
 use super::segments::SegmentId;
 use crate::model::{Account, AccountKey, Fans, RESIDUE, RING, Sums};
 
@@ -128,6 +128,7 @@ impl Slots {
     }
 
     /// The number of an influencer; `hint` may be it.
+    #[inline]
     pub(super) fn influencer(&self, key: AccountKey, hint: Option<u32>) -> Option<u32> {
         if hint.is_some_and(|at| self.key_of(at) == Some(key)) {
             return hint;
@@ -408,13 +409,10 @@ impl Slots {
     }
 
     /// Asks for the slot, most probably the one, of a hash, and perhaps for its fans.
+    #[inline]
     pub(super) fn prefetch(&self, hash: u64, fans: bool) -> Option<u32> {
         let slot = self.by_pair.candidate(hash)?;
-        let record = self.get(slot);
-        prefetch(record);
-        if fans {
-            prefetch(&record.sums.fans.latest);
-        }
+        prefetch_lines(self.get(slot), fans);
         Some(slot)
     }
 

@@ -2,13 +2,20 @@
 //! they are freed.
 //!
 //! Invariant: a list's size class follows from its length, so a handle is six bytes; no block lies
-//! across a multiple of [`MAX_LEN`] records, so that each is in one chunk.
+//! across a multiple of [`MAX_LEN`] records, so that each is in one chunk, and none of up to
+//! [`ROW`] records across a multiple of that, so that these are found in one row.
 
 /// Records of one list at most.
 pub(super) const MAX_LEN: u16 = 4096;
 
-/// Sizes from 1 to [`MAX_LEN`]: 1, 2, 3, 4, 6, 8, 12, 16, …
-const CLASSES: usize = 24;
+/// Records that lie side by side: of keys, a cache line.
+pub(super) const ROW: usize = 16;
+
+/// Records of the smallest block; all others have a multiple of them.
+const SMALLEST: u16 = 4;
+
+/// Sizes from 4 to [`MAX_LEN`]: 4, 8, 12, 16, 24, 32, 48, …
+const CLASSES: usize = 20;
 
 /// Where a list lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +42,7 @@ pub(super) struct Move {
     pub(super) to: usize,
     /// Where the next such list will go, if that is known.
     pub(super) next: Option<usize>,
-    /// Where all records end.
+    /// Where the last row of records ends.
     pub(super) end: usize,
 }
 
@@ -48,9 +55,11 @@ impl Block {
         self.place as usize
     }
 
-    /// Records that there is room for.
-    pub(super) fn room(self) -> usize {
-        class_of(self.len).map_or(0, width)
+    /// Whether one record more keeps its place. Where classes are far apart it may say no when
+    /// there is.
+    #[inline]
+    pub(super) const fn has_room(self) -> bool {
+        !self.len.is_multiple_of(SMALLEST)
     }
 }
 
@@ -89,7 +98,7 @@ impl Space {
             kept: before.len.min(len).into(),
             to: block.place(),
             next: new.and_then(|class| self.free[class].last()).map(|place| *place as usize),
-            end: self.end,
+            end: self.end.next_multiple_of(ROW),
         })
     }
 
@@ -99,8 +108,12 @@ impl Space {
         if let Some(place) = self.free[class].pop() {
             return place;
         }
+        let width = width(class);
+        if width > ROW - self.end % ROW {
+            self.free_up_to(self.end.next_multiple_of(ROW));
+        }
         let left = usize::from(MAX_LEN) - self.end % usize::from(MAX_LEN);
-        if left < width(class) {
+        if width > left {
             self.free_up_to(self.end + left);
         }
         self.take(class)
@@ -126,21 +139,26 @@ impl Space {
 
 /// The size class of a length; an empty list has none.
 #[inline]
-fn class_of(len: u16) -> Option<usize> {
+const fn class_of(len: u16) -> Option<usize> {
     match len {
         0 => None,
-        1 => Some(0),
+        1..=4 => Some(0),
+        5..=8 => Some(1),
         _ => {
-            let k = (len - 1).ilog2();
-            Some((2 * k + u32::from(2 * u32::from(len) > 3 << k)) as usize)
+            let k = (len - 1).ilog2() - 3;
+            Some((2 * k + 2 + (len > 12 << k) as u32) as usize)
         }
     }
 }
 
 #[inline]
 const fn width(class: usize) -> usize {
-    let k = class / 2;
-    if class.is_multiple_of(2) { (3 << k) / 2 } else { 2 << k }
+    match class {
+        0 => 4,
+        1 => 8,
+        _ if class.is_multiple_of(2) => 12 << (class / 2 - 1),
+        _ => 16 << (class / 2 - 1),
+    }
 }
 
 #[cfg(test)]
@@ -158,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn blocks_lie_apart_and_in_one_chunk() {
+    fn blocks_lie_apart_and_in_one_row_or_chunk() {
         let (mut space, mut blocks, chunk) = (Space::new(), Vec::new(), usize::from(MAX_LEN));
         for len in [1, 3_000, 2, 4_096, 700, 3, 1_500, 900, 5, 4_000, 1, 60] {
             let mut block = Block::default();
             space.resize(&mut block, len);
-            blocks.push((block.place(), block.room()));
+            blocks.push((block.place(), class_of(len).map_or(0, width)));
         }
         assert_eq!(blocks.iter().map(|(_, room)| room).sum::<usize>(), space.room());
         for (class, places) in space.free.iter().enumerate() {
@@ -172,7 +190,8 @@ mod tests {
         blocks.sort_unstable();
         let mut end = 0;
         for (place, room) in blocks {
-            assert_eq!((place, place / chunk), (end, (place + room - 1) / chunk));
+            let whole = if room <= ROW { ROW } else { chunk };
+            assert_eq!((place, place / whole), (end, (place + room - 1) / whole));
             end = place + room;
         }
         assert_eq!(end, space.end);
