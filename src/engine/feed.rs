@@ -16,14 +16,14 @@ use super::units::{Run, Weight};
 use crate::model::Interaction;
 
 /// What an act is on: the `n`th of its segments, the influencer, and perhaps their slot.
-type On = (usize, u32, Option<u32>);
+type On = (u32, u32, Option<u32>);
 
 impl Shard {
     pub(super) fn feed(&mut self, interaction: &Interaction<'_>, act: Act, at: &Located) {
         match (self.rules.feeds(interaction.kind), &interaction.target) {
             (Feeds::Influence { side, weight, outbound }, Some(target)) => {
                 let influencer = self.slots.intern(target, at.influencer);
-                for n in 0..self.segments.members(act.set).len() {
+                for n in 0..self.segments.width(act.set) {
                     self.act(act, (n, influencer, at.slot), side, weight);
                 }
                 let touch = Touch::new(interaction.time_ms, weight.counts, influencer);
@@ -31,7 +31,7 @@ impl Shard {
             }
             (Feeds::Popularity(weight), Some(target)) => {
                 let influencer = self.slots.intern(target, at.influencer);
-                for n in 0..self.segments.members(act.set).len() {
+                for n in 0..self.segments.width(act.set) {
                     self.like(act, (n, influencer, at.slot), weight);
                 }
             }
@@ -49,7 +49,7 @@ impl Shard {
     /// An act of amplify or relate in the `n`th of its segments.
     fn act(&mut self, act: Act, on: On, side: Side, weight: Weight) {
         let (n, influencer, hint) = on;
-        let segment = self.segments.members(act.set)[n];
+        let segment = self.segments.member(act.set, n);
         self.preserve(act.actor, act.bucket);
         let slot = self.slots.open(segment, influencer, hint);
         let (devoted, entries) = self.act_on_anyone(act, segment, slot, weight);
@@ -132,7 +132,7 @@ impl Shard {
     }
 
     fn like(&mut self, act: Act, (n, influencer, hint): On, weight: Weight) {
-        let segment = self.segments.members(act.set)[n];
+        let segment = self.segments.member(act.set, n);
         let slot = self.slots.open(segment, influencer, hint);
         let new = Entry::Liked(Run { bucket: act.bucket, ..Run::default() });
         let entries = self.actors.get(act.actor).entries;

@@ -172,8 +172,7 @@ impl Shard {
             return None;
         }
         let set = if names.is_empty() { current } else { at.own_set? };
-        let segment = self.segments.members(set).first()?;
-        let hash = self.slots.prefetch_index(*segment, at.influencer?);
+        let hash = self.slots.prefetch_index(self.segments.member(set, 0), at.influencer?);
         Some(Wanted { hash, acts, entries, devotion })
     }
 }

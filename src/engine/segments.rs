@@ -34,7 +34,9 @@ pub(super) struct SetId(pub(super) u32);
 pub(super) struct Segments {
     records: Vec<Segment>,
     by_name: HashMap<Arc<str>, SegmentId, FixedState>,
-    sets: Vec<Arc<[SegmentId]>>,
+    sets: Vec<Set>,
+    /// Those of each set after those of the one before.
+    members: Vec<SegmentId>,
     by_members: HashMap<Arc<[SegmentId]>, SetId, FixedState>,
     /// Buckets for which an act exposes those after it.
     exposure: u32,
@@ -45,6 +47,28 @@ struct Segment {
     name: Arc<str>,
     audience: Audience,
     counts: Box<Counts>,
+}
+
+/// What is asked of a set for each event.
+#[derive(Clone, Copy)]
+struct Set {
+    /// Of the name of the only member; those of no name where there are several.
+    name: Ends,
+    first: SegmentId,
+    /// How many there are, and from where on they are listed.
+    len: u32,
+    from: u32,
+}
+
+const _: () = assert!(size_of::<Set>() == 32, "two sets must fit a cache line");
+
+/// How long a name is, and its first and last eight bytes; what is shorter is both.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C, packed(4))]
+struct Ends {
+    head: u64,
+    tail: u64,
+    len: u32,
 }
 
 /// `U`, referred to the landmark; a compensated sum (Neumaier 1974), because one grows for years.
@@ -74,6 +98,7 @@ impl Segments {
             records: Vec::new(),
             by_name: HashMap::default(),
             sets: Vec::new(),
+            members: Vec::new(),
             by_members: HashMap::default(),
             exposure,
         };
@@ -85,8 +110,8 @@ impl Segments {
     /// The set of the segments called `names`, with `likely` as a first guess.
     /// `None` when there are too many to take in another.
     pub(super) fn intern(&mut self, names: &[Cow<'_, str>], likely: SetId) -> Option<SetId> {
-        if let ([name], Some([segment])) = (names, self.sets.get(likely.0 as usize).map(|s| &**s))
-            && *self.records[segment.0 as usize].name == **name
+        if let [name] = names
+            && self.is_alone(name, likely)
         {
             return Some(likely);
         }
@@ -102,30 +127,43 @@ impl Segments {
         if self.sets.len() == MAX_SETS {
             return None;
         }
-        let (set, members) = (SetId(count(self.sets.len())), Arc::from(members));
-        self.sets.push(Arc::clone(&members));
-        self.by_members.insert(members, set);
-        Some(set)
+        Some(self.push_set(&members))
     }
 
     /// The set of the one segment called `names`, if it is known, with `likely` as a first guess.
     pub(super) fn known(&self, names: &[Cow<'_, str>], likely: SetId) -> Option<SetId> {
-        match names {
-            [name] => {
-                if let [segment] = self.members(likely)
-                    && *self.records[segment.0 as usize].name == **name
-                {
-                    return Some(likely);
-                }
-                let segment = self.by_name.get(&**name)?;
-                self.by_members.get(std::slice::from_ref(segment)).copied()
-            }
-            _ => None,
+        let [name] = names else { return None };
+        if self.is_alone(name, likely) {
+            return Some(likely);
         }
+        let segment = self.by_name.get(&**name)?;
+        self.by_members.get(std::slice::from_ref(segment)).copied()
+    }
+
+    /// Whether the set is that of the one segment called `name`.
+    #[inline]
+    fn is_alone(&self, name: &str, set: SetId) -> bool {
+        self.sets.get(set.0 as usize).is_some_and(|set| {
+            set.name == Ends::of(name)
+                && (Ends::tell_all_of(name) || *self.records[set.first.0 as usize].name == *name)
+        })
     }
 
     pub(super) fn members(&self, set: SetId) -> &[SegmentId] {
-        &self.sets[set.0 as usize]
+        let Set { from, len, .. } = self.sets[set.0 as usize];
+        &self.members[from as usize..][..len as usize]
+    }
+
+    /// How many members a set has.
+    #[inline]
+    pub(super) fn width(&self, set: SetId) -> u32 {
+        self.sets[set.0 as usize].len
+    }
+
+    /// The `n`th member of a set; to know the first needs no look at the list.
+    #[inline]
+    pub(super) fn member(&self, set: SetId, n: u32) -> SegmentId {
+        if n == 0 { self.sets[set.0 as usize].first } else { self.members(set)[n as usize] }
     }
 
     pub(super) fn name(&self, segment: SegmentId) -> &Arc<str> {
@@ -172,6 +210,7 @@ impl Segments {
             records: self.records.clone(),
             by_name: HashMap::default(),
             sets: self.sets.clone(),
+            members: self.members.clone(),
             by_members: HashMap::default(),
             exposure: self.exposure,
         }
@@ -184,9 +223,8 @@ impl Segments {
         };
         write_names(columns, self.records.iter().map(|segment| (&*segment.name, row(segment))));
         write_rows(columns, self.records.iter().flat_map(|segment| segment.counts.rows()));
-        write_rows(columns, self.sets.iter().map(|set| [set.len() as u64]));
-        let members = self.sets.iter().flat_map(|set| set.iter());
-        write_rows(columns, members.map(|segment| [segment.0.into()]));
+        write_rows(columns, self.sets.iter().map(|set| [set.len.into()]));
+        write_rows(columns, self.members.iter().map(|segment| [segment.0.into()]));
     }
 
     /// Reads what was written into new segments; gives how many segments and sets there are.
@@ -217,6 +255,7 @@ impl Segments {
     fn read_sets(&mut self, source: &mut impl Source) -> Result<(), Broken> {
         let (lens, members) = (read_list(source)?, read_list(source)?);
         self.sets.clear();
+        self.members.clear();
         self.by_members.clear();
         let mut rest = members.as_slice();
         for len in lens {
@@ -224,16 +263,30 @@ impl Segments {
             rest = after;
             let is_set = set.windows(2).all(|two| two[0] < two[1]);
             let known = set.iter().all(|segment| (*segment as usize) < self.records.len());
-            let members: Arc<[SegmentId]> = set.iter().copied().map(SegmentId).collect();
-            let number = SetId(count(self.sets.len()));
-            let same = self.by_members.insert(Arc::clone(&members), number);
-            if same.is_some() || !is_set || !known || self.sets.len() == MAX_SETS {
+            let members: Vec<SegmentId> = set.iter().copied().map(SegmentId).collect();
+            let is_new = !self.by_members.contains_key(&*members) && self.sets.len() < MAX_SETS;
+            if set.is_empty() || !is_set || !known || !is_new {
                 return Err(Broken::Content("set of segments"));
             }
-            self.sets.push(members);
+            self.push_set(&members);
         }
-        let begins = self.sets.first().is_some_and(|set| **set == [SegmentId(0)]);
+        let first = self.sets.first().map(|set| (set.first, set.len));
+        let begins = first == Some((SegmentId(0), 1));
         if begins && rest.is_empty() { Ok(()) } else { Err(Broken::Length) }
+    }
+
+    /// Adds a set of known segments that is not empty.
+    fn push_set(&mut self, members: &[SegmentId]) -> SetId {
+        let name = match members {
+            [only] => Ends::of(self.name(*only)),
+            _ => Ends::of_none(),
+        };
+        let (len, from) = (count(members.len()), count(self.members.len()));
+        let set = SetId(count(self.sets.len()));
+        self.sets.push(Set { name, first: members[0], len, from });
+        self.members.extend_from_slice(members);
+        self.by_members.insert(members.into(), set);
+        set
     }
 
     fn intern_segment(&mut self, name: &str) -> Option<SegmentId> {
@@ -251,6 +304,31 @@ impl Segments {
     }
 }
 
+impl Ends {
+    /// Of a name that no text has.
+    const fn of_none() -> Self {
+        Self { head: 0, tail: 0, len: u32::MAX }
+    }
+
+    #[inline]
+    fn of(name: &str) -> Self {
+        let bytes = name.as_bytes();
+        let (head, tail) = match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(head), Some(tail)) => (u64::from_be_bytes(*head), u64::from_be_bytes(*tail)),
+            _ => {
+                let all = bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
+                (all, all)
+            }
+        };
+        Self { head, tail, len: count(bytes.len()) }
+    }
+
+    /// Whether no other name has the same ends.
+    const fn tell_all_of(name: &str) -> bool {
+        name.len() <= 16
+    }
+}
+
 impl Audience {
     fn add(&mut self, credit: f64) {
         let sum = self.sum + credit;
@@ -265,4 +343,51 @@ impl Audience {
 
 fn count(len: usize) -> u32 {
     u32::try_from(len).expect("limits must keep counts small")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart_whatever_is_guessed() {
+        let names = [
+            "",
+            "a",
+            "b",
+            "ab",
+            "ba",
+            "a\0",
+            "aaaaaaa",
+            "aaaaaaaa",
+            "aaaaaaab",
+            "aaaaaaaaa",
+            "aaaaaaaabaaaaaaa",
+            "aaaaaaaaaaaaaaaa",
+            "aaaaaaaaaaaaaaaaa",
+            "aaaaaaaabaaaaaaaa",
+            "aaaaaaaabbaaaaaaaa",
+            "aaaaaaaacbaaaaaaaa",
+        ];
+        let names = names.map(Cow::Borrowed);
+        let mut segments = Segments::new(3);
+        let sets: Vec<SetId> = (1..)
+            .zip(&names)
+            .map(|(n, name)| {
+                let set = segments.intern(std::slice::from_ref(name), SetId(n - 1)).unwrap();
+                assert_eq!((set, segments.member(set, 0)), (SetId(n), SegmentId(n)), "{name}");
+                set
+            })
+            .collect();
+        let pair = segments.intern(&names[..2], SetId::UNASSIGNED).unwrap();
+        assert_eq!(segments.width(pair), 2);
+        assert_eq!([0, 1].map(|n| segments.member(pair, n)), [SegmentId(1), SegmentId(2)]);
+        for (name, set) in names.iter().zip(&sets) {
+            for likely in sets.iter().chain([&pair]) {
+                let name = std::slice::from_ref(name);
+                assert_eq!(segments.known(name, *likely), Some(*set), "{name:?}");
+                assert_eq!(segments.intern(name, *likely), Some(*set), "{name:?}");
+            }
+        }
+    }
 }

@@ -18,8 +18,8 @@ impl Shard {
     ) {
         self.preserve(act.actor, act.bucket);
         let exposure = self.segments.exposure();
-        for n in 0..self.segments.members(act.set).len() {
-            let segment = self.segments.members(act.set)[n];
+        for n in 0..self.segments.width(act.set) {
+            let segment = self.segments.member(act.set, n);
             let member = self.actors.member_mut(act.actor, segment, act.bucket);
             if member.convert(act.bucket, &self.decay) {
                 let around = member.acted_around(act.bucket, exposure);
@@ -144,8 +144,8 @@ impl Shard {
         if !self.closing.is_in_window(bucket) {
             return;
         }
-        for n in 0..self.segments.members(sale.segments).len() {
-            let segment = self.segments.members(sale.segments)[n];
+        for n in 0..self.segments.width(sale.segments) {
+            let segment = self.segments.member(sale.segments, n);
             self.prefetch_credits(segment, &sale.split);
             for (influencer, share) in &sale.split.shares {
                 let slot = self.slots.open(segment, *influencer, None);

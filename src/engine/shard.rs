@@ -212,7 +212,10 @@ impl Shard {
         let known = self.actors.look_up(interaction.actor, at.actor);
         let actor = known.map(|(_, actor, _)| actor);
         let (known, current) = (known.map(|(at, _, _)| at), self.current_set(actor, bucket));
-        let set = self.set_of(batch.segments(interaction), current, at.own_set)?;
+        let set = match at.own_set {
+            Some(set) => set,
+            None => self.set_of(batch.segments(interaction), current)?,
+        };
         let late = self.newest_ms.is_some_and(|newest| interaction.time_ms < newest);
         self.advance(interaction, bucket, id.as_ref());
         if matches!(self.rules.feeds(interaction.kind), Feeds::Erase) {
@@ -276,17 +279,11 @@ impl Shard {
     }
 
     /// The segments of an event: those that it names, or else the actor's current ones.
-    fn set_of(
-        &mut self,
-        names: &[Cow<'_, str>],
-        current: SetId,
-        hint: Option<SetId>,
-    ) -> Result<SetId, Reason> {
-        match (names, hint) {
-            ([], _) => Ok(current),
-            (_, Some(own_set)) => Ok(own_set),
-            (names, None) => self.segments.intern(names, current).ok_or(Reason::StateFull),
+    fn set_of(&mut self, names: &[Cow<'_, str>], current: SetId) -> Result<SetId, Reason> {
+        if names.is_empty() {
+            return Ok(current);
         }
+        self.segments.intern(names, current).ok_or(Reason::StateFull)
     }
 
     /// Moves time on and remembers the event's id.
