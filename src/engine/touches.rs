@@ -16,16 +16,25 @@ const MAX_TOUCHES: u16 = 255;
 /// In a picture, from where on influencers are told by their numbers.
 const FAR: u64 = 1 << 16;
 
+/// Of a touch's rank.
+const QUARTERS_BITS: u32 = 16;
+
 /// Shorter lists just grow.
 const COMPACTED_FROM: u16 = 16;
 
+/// Where the first touch lies that is kept of the influencers of a number mod this one.
+const PLACES: usize = 64;
+
+/// Not among those kept.
+const NOWHERE: u8 = u8::MAX;
+
 /// An act of amplify or relate on an influencer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, packed(4))]
 pub(super) struct Touch {
-    /// The 32 low and 16 high bits of its event time.
-    time_low: u32,
-    time_high: u16,
-    quarters: u16,
+    /// Its event time, and in the 16 low bits its quarters: of two at one time the heavier is the
+    /// later one.
+    rank: u64,
     pub(super) influencer: u32,
 }
 
@@ -47,31 +56,26 @@ pub(super) struct Touches {
     most: usize,
     len: usize,
     evicted: u64,
-    /// Where lists are compacted.
-    scratch: [Vec<Touch>; 2],
+    /// Where those wait that are not settled while their list is compacted.
+    unsettled: Vec<Touch>,
 }
 
 impl Touch {
     pub(super) fn new(time_ms: i64, quarters: u32, influencer: u32) -> Self {
-        let parts = time_ms.cast_unsigned();
-        Self {
-            time_low: u32::try_from(parts & 0xffff_ffff).unwrap_or_default(),
-            time_high: u16::try_from(parts >> 32).unwrap_or(u16::MAX),
-            quarters: u16::try_from(quarters).unwrap_or(u16::MAX),
-            influencer,
-        }
+        let quarters = quarters.min(u16::MAX.into());
+        Self { rank: time_ms.cast_unsigned() << QUARTERS_BITS | u64::from(quarters), influencer }
     }
 
     pub(super) const fn time_ms(&self) -> i64 {
-        (self.time_high as i64) << 32 | self.time_low as i64
+        (self.rank >> QUARTERS_BITS).cast_signed()
     }
 
     pub(super) const fn quarters(&self) -> u16 {
-        self.quarters
+        (self.rank & 0xffff) as u16
     }
 
     pub(super) fn weight(&self) -> f64 {
-        f64::from(self.quarters) / 4.0
+        f64::from(self.quarters()) / 4.0
     }
 }
 
@@ -81,7 +85,7 @@ impl Touch {
     pub(super) fn row(&self, from_ms: i64, near: &[u32]) -> [u64; 3] {
         let place = near.iter().position(|influencer| *influencer == self.influencer);
         let influencer = place.map_or(u64::from(self.influencer) + FAR, |place| place as u64);
-        [since(self.time_ms(), from_ms), self.quarters.into(), influencer]
+        [since(self.time_ms(), from_ms), self.quarters().into(), influencer]
     }
 
     pub(super) fn from_row(
@@ -119,7 +123,7 @@ impl Touches {
             most: params.max_touches as usize,
             len: 0,
             evicted: 0,
-            scratch: Default::default(),
+            unsettled: Vec::new(),
         }
     }
 
@@ -151,10 +155,11 @@ impl Touches {
     ) {
         let from_ms = time_ms - self.lookback_ms;
         into.clear();
-        for touch in self.list(of).iter().filter(|t| (from_ms..time_ms).contains(&t.time_ms())) {
-            keep_last(into, *touch);
-        }
-        keep_latest(into, self.most, name);
+        into.extend_from_slice(self.list(of));
+        let last = keep_last(into, |touch| (from_ms..time_ms).contains(&touch.time_ms()));
+        into.truncate(last);
+        sort_latest(into, name);
+        into.truncate(self.most);
     }
 
     pub(super) fn forget(&mut self, of: &mut Touched) {
@@ -194,7 +199,7 @@ impl Touches {
 
     /// The same touches once more, to be read only.
     pub(super) fn share(&mut self) -> Self {
-        Self { pool: self.pool.share(), scratch: Default::default(), ..*self }
+        Self { pool: self.pool.share(), unsettled: Vec::new(), ..*self }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -220,6 +225,7 @@ impl Touches {
 
     /// Drops what no conversion from `settled_ms` on can be attributed to; when that leaves little
     /// room, there will be twice as much.
+    #[inline(never)]
     fn make_room<'a>(&mut self, of: &mut Touched, settled_ms: i64, name: impl Fn(u32) -> &'a str) {
         let room = of.list.len();
         if room >= COMPACTED_FROM {
@@ -232,51 +238,66 @@ impl Touches {
 
     fn compact<'a>(&mut self, of: &mut Touched, settled_ms: i64, name: impl Fn(u32) -> &'a str) {
         let from_ms = settled_ms - self.lookback_ms;
-        let [mut kept, mut unsettled] = std::mem::take(&mut self.scratch);
-        for touch in self.list(*of) {
-            let time_ms = touch.time_ms();
-            if time_ms >= settled_ms {
-                unsettled.push(*touch);
-            } else if time_ms >= from_ms {
-                keep_last(&mut kept, *touch);
+        let list = &mut self.pool.list_mut(of.list)[..of.used.into()];
+        let mut kept = keep_last(list, |touch| {
+            let is_unsettled = touch.time_ms() >= settled_ms;
+            if is_unsettled {
+                self.unsettled.push(*touch);
             }
+            !is_unsettled && touch.time_ms() >= from_ms
+        });
+        if kept > self.most {
+            sort_latest(&mut list[..kept], name);
+            kept = self.most;
         }
-        if kept.len() > self.most {
-            keep_latest(&mut kept, self.most, name);
-        }
-        kept.append(&mut unsettled);
-        if kept.len() >= MAX_TOUCHES.into() {
+        list[kept..][..self.unsettled.len()].copy_from_slice(&self.unsettled);
+        kept += self.unsettled.len();
+        self.unsettled.clear();
+        if kept >= MAX_TOUCHES.into() {
             // With room for more, so that not each touch has to make room.
             let most = usize::from(MAX_TOUCHES) * 3 / 4;
-            self.evicted += (kept.len() - most) as u64;
-            kept.sort_unstable_by_key(|t| Reverse((t.time_ms(), t.influencer, t.quarters)));
-            kept.truncate(most);
+            self.evicted += (kept - most) as u64;
+            list[..kept]
+                .sort_unstable_by_key(|t| Reverse((t.time_ms(), t.influencer, t.quarters())));
+            kept = most;
         }
-        self.len -= usize::from(of.used) - kept.len();
-        self.pool.list_mut(of.list)[..kept.len()].copy_from_slice(&kept);
-        of.used = u8::try_from(kept.len()).unwrap_or(u8::MAX);
-        kept.clear();
-        self.scratch = [kept, unsettled];
+        self.len -= list.len() - kept;
+        of.used = u8::try_from(kept).unwrap_or(u8::MAX);
     }
 }
 
-/// Adds a touch to the last ones of each influencer; of two at one time the heavier is the last.
-fn keep_last(last: &mut Vec<Touch>, touch: Touch) {
-    match last.iter_mut().find(|known| known.influencer == touch.influencer) {
-        Some(known) if (touch.time_ms(), touch.quarters) > (known.time_ms(), known.quarters) => {
-            *known = touch;
+/// Gathers at the front of a list the last touch of each influencer, of those that `counts` holds
+/// for; gives how many there are.
+fn keep_last(list: &mut [Touch], mut counts: impl FnMut(&Touch) -> bool) -> usize {
+    let (mut kept, mut places) = (0, [NOWHERE; PLACES]);
+    for at in 0..list.len() {
+        let touch = list[at];
+        if !counts(&touch) {
+            continue;
         }
-        Some(_) => {}
-        None => last.push(touch),
+        let place = &mut places[touch.influencer as usize % PLACES];
+        let known = match usize::from(*place) {
+            at if at < kept && list[at].influencer == touch.influencer => Some(at),
+            at if at < kept => list[..kept].iter().position(|t| t.influencer == touch.influencer),
+            _ => None,
+        };
+        match known {
+            Some(known) => list[known].rank = list[known].rank.max(touch.rank),
+            None => {
+                list[kept] = touch;
+                *place = u8::try_from(kept).unwrap_or(NOWHERE);
+                kept += 1;
+            }
+        }
     }
+    kept
 }
 
-/// Keeps the latest `most` touches, the latest first and at one time by name.
-fn keep_latest<'a>(touches: &mut Vec<Touch>, most: usize, name: impl Fn(u32) -> &'a str) {
+/// The latest first, and at one time by name.
+fn sort_latest<'a>(touches: &mut [Touch], name: impl Fn(u32) -> &'a str) {
     touches.sort_unstable_by(|a, b| {
         b.time_ms().cmp(&a.time_ms()).then_with(|| name(a.influencer).cmp(name(b.influencer)))
     });
-    touches.truncate(most);
 }
 
 #[cfg(test)]
@@ -290,8 +311,11 @@ mod tests {
         "s", "t", "u", "v", "w", "x", "b", "a", "aa", "ab", "ac", "ad",
     ];
 
+    /// From one number to the next: some of them share a place.
+    const APART: u32 = 16;
+
     fn name(influencer: u32) -> &'static str {
-        NAMES[influencer as usize]
+        NAMES[(influencer / APART) as usize]
     }
 
     /// What is kept must attribute every conversion from `settled_ms` on as everything would.
@@ -306,18 +330,23 @@ mod tests {
             for _ in 0..200 {
                 settled_ms += random.random_range(0..40_000_000);
                 let time_ms = settled_ms + random.random_range(-3..600_000);
-                let touch =
-                    Touch::new(time_ms, random.random_range(1..7), random.random_range(0..30));
+                let (quarters, influencer) =
+                    (random.random_range(1..7), random.random_range(0..30));
+                let touch = Touch::new(time_ms, quarters, APART * influencer);
                 few.push(&mut touched, touch, settled_ms, name);
                 whole.push(touch);
                 let (mut kept, mut wanted) = (Vec::new(), Vec::new());
                 for time_ms in [settled_ms, settled_ms + 300_000, settled_ms + 86_400_000] {
                     few.before(touched, time_ms, name, &mut kept);
                     let looked_back = time_ms - params.lookback_ms..time_ms;
-                    let in_time = whole.iter().filter(|t| looked_back.contains(&t.time_ms()));
                     wanted.clear();
-                    in_time.for_each(|touch| keep_last(&mut wanted, *touch));
-                    keep_latest(&mut wanted, params.max_touches as usize, name);
+                    for influencer in (0..30).map(|n| APART * n) {
+                        let in_time = whole.iter().filter(|t| looked_back.contains(&t.time_ms()));
+                        let of_one = in_time.filter(|t| t.influencer == influencer);
+                        wanted.extend(of_one.max_by_key(|t| (t.time_ms(), t.quarters())));
+                    }
+                    sort_latest(&mut wanted, name);
+                    wanted.truncate(params.max_touches as usize);
                     assert_eq!(kept, wanted, "seed {seed}");
                 }
             }
