@@ -182,7 +182,7 @@ fn guess(
     for (age, fade) in (0..).zip(&frame.fade) {
         let quarters = member.quarters_in(bucket.wrapping_sub(age));
         if age < RING_BUCKETS {
-            likely.set(bucket.wrapping_sub(age), quarters);
+            likely.add(bucket.wrapping_sub(age), quarters);
         } else if quarters > 0 {
             units += f64::from(quarters) * fade * OutboundQuarters::STEP;
         }

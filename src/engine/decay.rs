@@ -101,6 +101,8 @@ impl Decay {
         i64::from(self.landmark_bucket) * self.bucket_ms
     }
 
+    #[cold]
+    #[inline(never)]
     fn exact_weight(&self, bucket: u32) -> f64 {
         pow2(self.since_landmark_ms(bucket), self.half_life_ms)
     }

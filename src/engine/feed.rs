@@ -19,6 +19,7 @@ use crate::model::Interaction;
 type On = (u32, u32, Option<u32>);
 
 impl Shard {
+    #[inline(never)]
     pub(super) fn feed(&mut self, interaction: &Interaction<'_>, act: Act, at: &Located) {
         match (self.rules.feeds(interaction.kind), &interaction.target) {
             (Feeds::Influence { side, weight, outbound }, Some(target)) => {

@@ -95,17 +95,18 @@ impl Member {
         Self { next, ..self }
     }
 
-    /// Adds an act; gives the credit gained, referred to the landmark, and whether it is the first
-    /// of its bucket.
+    /// Adds an act in a bucket that is among those kept; gives the credit gained, referred to the
+    /// landmark, and whether it is the first of its bucket.
     pub(super) fn act(&mut self, bucket: u32, weight: Weight, decay: &Decay) -> (f64, bool) {
         self.advance(bucket, decay);
-        let (units, before) = (self.units, self.quarters_in(bucket));
+        let (units, (word, shift)) = (self.units, place(bucket));
+        let before = u32::try_from(self.quarters[word] >> shift & 15).unwrap_or_default();
         // Without a branch: whether the cap is reached cannot be foreseen, and 0 changes nothing.
-        let after = weight.cap.min(before + weight.counts);
-        self.set(bucket, after);
-        self.units += f64::from(after - before) * 0.25 * decay.fade(self.bucket - bucket);
+        let added = weight.cap.min(before + weight.counts) - before;
+        self.quarters[word] += u64::from(added) << shift;
+        self.units += f64::from(added) * 0.25 * decay.fade(self.bucket - bucket);
         let gained = (decay.credit(self.units) - decay.credit(units)) * decay.weight(self.bucket);
-        (gained, before == 0 && after > 0)
+        (gained, before == 0 && added > 0)
     }
 
     /// Notes an act on the account of `slot`; gives to whom it was devoted before.
@@ -174,12 +175,6 @@ impl Member {
         let (word, shift) = place(bucket);
         let (low, high) = (self.quarters[word], self.quarters[(word + 1) % 4]);
         low >> shift | high.checked_shl(64 - shift).unwrap_or_default()
-    }
-
-    fn set(&mut self, bucket: u32, quarters: u32) {
-        let (word, shift) = place(bucket);
-        let word = &mut self.quarters[word];
-        *word = *word & !(15 << shift) | u64::from(quarters) << shift;
     }
 
     /// Moves on to `bucket` if it is newer; a silence beyond the retention starts a new run.

@@ -209,12 +209,14 @@ impl Shard {
         if self.is_full() {
             self.make_room(interaction, at)?;
         }
-        let known = self.actors.look_up(interaction.actor, at.actor);
-        let actor = known.map(|(_, actor, _)| actor);
-        let (known, current) = (known.map(|(at, _, _)| at), self.current_set(actor, bucket));
+        let found = self.actors.look_up(interaction.actor, at.actor);
+        let known = found.map(|(at, _, _)| at);
         let set = match at.own_set {
             Some(set) => set,
-            None => self.set_of(batch.segments(interaction), current)?,
+            None => {
+                let current = self.current_set(found.map(|(_, actor, _)| actor), bucket);
+                self.set_of(batch.segments(interaction), current)?
+            }
         };
         let late = self.newest_ms.is_some_and(|newest| interaction.time_ms < newest);
         self.advance(interaction, bucket, id.as_ref());

@@ -15,7 +15,8 @@ pub(super) trait Ring: Copy + Default {
     const BITS: u32;
 
     fn get(self, bucket: u32) -> u32;
-    fn set(&mut self, bucket: u32, count: u32);
+    /// Adds to the count of a bucket, which must not outgrow its bits.
+    fn add(&mut self, bucket: u32, more: u32);
     /// Makes room for the buckets after `newest`, `buckets` of them.
     fn clear_after(&mut self, newest: u32, buckets: u32);
     /// The counts as a number that has that of `newest` lowest.
@@ -60,9 +61,8 @@ impl Ring for Quarters {
         self.0 >> (4 * (bucket % 8)) & 15
     }
 
-    fn set(&mut self, bucket: u32, count: u32) {
-        let shift = 4 * (bucket % 8);
-        self.0 = self.0 & !(15 << shift) | count << shift;
+    fn add(&mut self, bucket: u32, more: u32) {
+        self.0 += more << (4 * (bucket % 8));
     }
 
     fn clear_after(&mut self, newest: u32, buckets: u32) {
@@ -84,12 +84,11 @@ impl<const DENOMINATOR: u32> Ring for Steps<DENOMINATOR> {
     const BITS: u32 = 8;
 
     fn get(self, bucket: u32) -> u32 {
-        u32::from(self.0.to_le_bytes()[bucket as usize % RING])
+        u32::try_from(self.0 >> (8 * (bucket % 8)) & 0xff).unwrap_or_default()
     }
 
-    fn set(&mut self, bucket: u32, count: u32) {
-        let shift = 8 * (bucket % 8);
-        self.0 = self.0 & !(0xff << shift) | u64::from(count) << shift;
+    fn add(&mut self, bucket: u32, more: u32) {
+        self.0 += u64::from(more) << (8 * (bucket % 8));
     }
 
     fn clear_after(&mut self, newest: u32, buckets: u32) {
@@ -123,9 +122,9 @@ impl Weight {
 /// Adds an act in `bucket` to a ring and gives the units that it adds under the cap.
 pub(super) fn add_capped<R: Ring>(ring: &mut R, bucket: u32, weight: Weight) -> f64 {
     let before = ring.get(bucket);
-    let after = weight.cap.min(before + weight.counts);
-    ring.set(bucket, after);
-    f64::from(after - before) * R::STEP
+    let added = weight.cap.min(before + weight.counts) - before;
+    ring.add(bucket, added);
+    f64::from(added) * R::STEP
 }
 
 /// The units of acts that are all in a ring, but for rounding; `fade` as in [`Decay`].
@@ -185,8 +184,8 @@ mod tests {
             for elapsed in 0..12 {
                 let (mut nibbles, mut bytes) = (Quarters::default(), Steps::<20>::default());
                 for back in 0..8 {
-                    nibbles.set(newest + 8 - back, 9 + back % 7);
-                    bytes.set(newest + 8 - back, 200 + back);
+                    nibbles.add(newest + 8 - back, 9 + back % 7);
+                    bytes.add(newest + 8 - back, 200 + back);
                 }
                 let (old_nibbles, old_bytes) = (nibbles, bytes);
                 nibbles.clear_after(newest + 8, elapsed);
