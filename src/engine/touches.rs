@@ -129,6 +129,7 @@ impl Touches {
 
     /// Adds a touch. Conversions before `settled_ms` are settled; `name` gives that of an
     /// influencer, which decides between those touched last at the same time.
+    #[inline]
     pub(super) fn push<'a>(
         &mut self,
         of: &mut Touched,
