@@ -13,46 +13,46 @@ use super::segments::SegmentId;
 use super::shard::{Act, Shard};
 use super::touches::Touch;
 use super::units::{Run, Weight};
-use crate::model::Interaction;
+use crate::model::{Account, Interaction};
 
 /// What an act is on: the `n`th of its segments, the influencer, and perhaps their slot.
-type On = (u32, u32, Option<u32>);
+type On<'a> = (u32, &'a Account<'a>, Option<u32>);
 
 impl Shard {
     #[inline(never)]
     pub(super) fn feed(&mut self, interaction: &Interaction<'_>, act: Act, at: &Located) {
         match (self.rules.feeds(interaction.kind), &interaction.target) {
             (Feeds::Influence { side, weight, outbound }, Some(target)) => {
-                let influencer = self.slots.intern(target, at.influencer);
+                let mut influencer = 0;
                 for n in 0..self.segments.width(act.set) {
-                    self.act(act, (n, influencer, at.slot), side, weight);
+                    influencer = self.act(act, (n, target, at.slot), side, weight);
                 }
                 let touch = Touch::new(interaction.time_ms, weight.counts, influencer);
                 self.act_of_own(act, touch, outbound);
             }
             (Feeds::Popularity(weight), Some(target)) => {
-                let influencer = self.slots.intern(target, at.influencer);
                 for n in 0..self.segments.width(act.set) {
-                    self.like(act, (n, influencer, at.slot), weight);
+                    self.like(act, (n, target, at.slot), weight);
                 }
             }
             (Feeds::Follow { on }, Some(target)) => {
-                let influencer = self.slots.intern(target, at.influencer);
+                let influencer = self.slots.intern(target);
                 let following = Following { time_ms: interaction.time_ms, segments: act.set, on };
                 self.follow_influencer(act, influencer, following);
             }
-            (Feeds::Conversion, _) => self.convert(interaction, act, at.influencer),
-            (Feeds::Refund, _) => self.wait(interaction, act, at.influencer),
+            (Feeds::Conversion, _) => self.convert(interaction, act),
+            (Feeds::Refund, _) => self.wait(interaction, act),
             _ => {}
         }
     }
 
-    /// An act of amplify or relate in the `n`th of its segments.
-    fn act(&mut self, act: Act, on: On, side: Side, weight: Weight) {
-        let (n, influencer, hint) = on;
+    /// An act of amplify or relate in the `n`th of its segments; gives the influencer's number.
+    fn act(&mut self, act: Act, on: On<'_>, side: Side, weight: Weight) -> u32 {
+        let (n, target, hint) = on;
         let segment = self.segments.member(act.set, n);
         self.preserve(act.actor, act.bucket);
-        let slot = self.slots.open(segment, influencer, hint);
+        let slot = self.slots.open(segment, target, hint);
+        let influencer = self.slots.get(slot).influencer;
         let (devoted, entries) = self.act_on_anyone(act, segment, slot, weight);
         if let Some(other) = devoted.only().filter(|other| *other != slot) {
             self.share_credit(act, entries, other);
@@ -60,7 +60,7 @@ impl Shard {
 
         let new = Entry::Acted(Acted::new(act.bucket));
         let (block, at, fresh) = self.entry(act, entries, Key::acted(slot), new);
-        let Entry::Acted(acted) = self.blocks.entry_mut(block, at) else { return };
+        let Entry::Acted(acted) = self.blocks.entry_mut(block, at) else { return influencer };
         let Gain { credit, first_in_bucket, moved_from } =
             acted.act(side, act.bucket, weight, &self.decay);
         let now = self.decay.weight(self.newest_bucket());
@@ -79,6 +79,7 @@ impl Shard {
             None => Latest::Unmoved,
         };
         count_fan(sums, act.bucket, first_in_bucket, latest);
+        influencer
     }
 
     /// An act as one on anyone: it makes the actor part of the active audience, and exposed. Gives
@@ -132,9 +133,9 @@ impl Shard {
         }
     }
 
-    fn like(&mut self, act: Act, (n, influencer, hint): On, weight: Weight) {
+    fn like(&mut self, act: Act, (n, target, hint): On<'_>, weight: Weight) {
         let segment = self.segments.member(act.set, n);
-        let slot = self.slots.open(segment, influencer, hint);
+        let slot = self.slots.open(segment, target, hint);
         let new = Entry::Liked(Run { bucket: act.bucket, ..Run::default() });
         let entries = self.actors.get(act.actor).entries;
         let (block, at, fresh) = self.entry(act, entries, Key::liked(slot), new);
@@ -166,7 +167,7 @@ impl Shard {
     pub(super) fn count_follower(&mut self, influencer: u32, who: Option<Following>, sign: i32) {
         let Some(following) = who.filter(|following| following.on) else { return };
         for segment in self.segments.members(following.segments) {
-            let slot = self.slots.open(*segment, influencer, None);
+            let slot = self.slots.open_of(*segment, influencer);
             let followers = &mut self.slots.change(slot).followers;
             *followers = followers.saturating_add_signed(sign);
         }

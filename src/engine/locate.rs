@@ -37,7 +37,6 @@ struct Approach {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Located {
     pub(super) actor: Option<u32>,
-    pub(super) influencer: Option<u32>,
     /// The set of the segments that the event itself lists.
     pub(super) own_set: Option<SetId>,
     /// The slot of the first of its segments.
@@ -104,9 +103,6 @@ impl Shard {
     #[inline]
     fn ask_for_places(&self, interaction: &Interaction<'_>) {
         self.actors.prefetch_index(interaction.actor);
-        if let Some(target) = &interaction.target {
-            self.slots.prefetch_influencer_index(target.key);
-        }
         if let Some(id) = interaction.id {
             self.ids.prefetch(id);
         }
@@ -117,9 +113,6 @@ impl Shard {
     fn ask_for_records(&self, interaction: &Interaction<'_>, at: &mut Located) {
         let acts = self.rules.feeds(interaction.kind).is_of_member();
         at.actor = self.actors.prefetch(interaction.actor, acts);
-        if let Some(target) = &interaction.target {
-            at.influencer = self.slots.prefetch_influencer(target.key);
-        }
     }
 
     /// Asks for the entry, and gives where among the actor's it lies.
@@ -148,9 +141,6 @@ impl Shard {
         interaction: &Interaction<'_>,
         at: &mut Located,
     ) -> Option<Wanted> {
-        if let Some(target) = &interaction.target {
-            at.influencer = self.slots.influencer(target.key, at.influencer);
-        }
         let feeds = self.rules.feeds(interaction.kind);
         let acts = matches!(feeds, Feeds::Influence { .. });
         let (mut current, mut entries) = (SetId::UNASSIGNED, Block::default());
@@ -168,11 +158,12 @@ impl Shard {
         }
         let names = batch.segments(interaction);
         at.own_set = self.segments.known(names, current);
+        let target = interaction.target.as_ref()?;
         if !acts && !matches!(feeds, Feeds::Popularity(_)) {
             return None;
         }
         let set = if names.is_empty() { current } else { at.own_set? };
-        let hash = self.slots.prefetch_index(self.segments.member(set, 0), at.influencer?);
+        let hash = self.slots.prefetch_index(self.segments.member(set, 0), target.key);
         Some(Wanted { hash, acts, entries, devotion })
     }
 }

@@ -10,12 +10,7 @@ use super::shard::{Act, Shard};
 use crate::model::{AccountKey, Interaction};
 
 impl Shard {
-    pub(super) fn convert(
-        &mut self,
-        interaction: &Interaction<'_>,
-        act: Act,
-        influencer: Option<u32>,
-    ) {
+    pub(super) fn convert(&mut self, interaction: &Interaction<'_>, act: Act) {
         self.preserve(act.actor, act.bucket);
         let exposure = self.segments.exposure();
         for n in 0..self.segments.width(act.set) {
@@ -27,7 +22,7 @@ impl Shard {
             }
         }
         self.list_converter(act.actor);
-        self.wait(interaction, act, influencer);
+        self.wait(interaction, act);
     }
 
     /// Settles what the watermark has passed.
@@ -61,15 +56,9 @@ impl Shard {
     }
 
     /// Has a conversion or refund wait for the watermark; one that is late settles at once.
-    pub(super) fn wait(
-        &mut self,
-        interaction: &Interaction<'_>,
-        act: Act,
-        influencer: Option<u32>,
-    ) {
+    pub(super) fn wait(&mut self, interaction: &Interaction<'_>, act: Act) {
         let is_refund = matches!(self.rules.feeds(interaction.kind), Feeds::Refund);
-        let declared =
-            interaction.target.as_ref().map(|target| self.slots.intern(target, influencer));
+        let declared = interaction.target.as_ref().map(|target| self.slots.intern(target));
         if let Some(declared) = declared {
             self.slots.hold_influencer(declared);
         }
@@ -148,7 +137,7 @@ impl Shard {
             let segment = self.segments.member(sale.segments, n);
             self.prefetch_credits(segment, &sale.split);
             for (influencer, share) in &sale.split.shares {
-                let slot = self.slots.open(segment, *influencer, None);
+                let slot = self.slots.open_of(segment, *influencer);
                 let gained = (count * share, value * share);
                 if self.credited.add(slot, bucket, sale.split.method, gained) {
                     self.slots.hold(slot);
@@ -165,7 +154,7 @@ impl Shard {
     fn prefetch_credits(&self, segment: SegmentId, split: &Split) {
         let shares = split.shares.iter().map(|(influencer, _)| *influencer);
         let mut hashes: Vec<u64> = Vec::with_capacity(split.shares.len());
-        hashes.extend(shares.map(|influencer| self.slots.prefetch_index(segment, influencer)));
+        hashes.extend(shares.map(|influencer| self.slots.prefetch_index_of(segment, influencer)));
         // Most probably those that will be found.
         let mut slots: Vec<u32> = Vec::with_capacity(hashes.len());
         slots.extend(hashes.into_iter().filter_map(|hash| self.slots.prefetch(hash, false)));

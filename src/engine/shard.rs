@@ -323,8 +323,7 @@ impl Shard {
         let is_actor_known = self.actors.find(interaction.actor, at.actor).is_some();
         let target = interaction.target.as_ref();
         let is_known = is_actor_known
-            && target
-                .is_none_or(|target| self.slots.influencer(target.key, at.influencer).is_some());
+            && target.is_none_or(|target| self.slots.influencer(target.key).is_some());
         self.evict();
         if is_known || !self.is_over() { Ok(()) } else { Err(Reason::StateFull) }
     }

@@ -2,10 +2,7 @@
 //!
 //! Invariant: a slot's number is given again only after its retirement has been published.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
-
-use foldhash::fast::FixedState;
 
 use super::arena::Arena;
 use super::columns::{
@@ -29,6 +26,8 @@ pub(super) struct Slot {
     /// Entries that refer to the slot.
     holders: u32,
     changed: bool,
+    /// Of the influencer, so that a slot is found without it.
+    key: AccountKey,
     /// Last, so that who it is of and its credit share the first line.
     pub(super) sums: Sums,
 }
@@ -64,6 +63,7 @@ impl Default for Slot {
             influencer: 0,
             holders: 0,
             changed: false,
+            key: AccountKey(0),
             sums: Sums::default(),
         }
     }
@@ -108,7 +108,8 @@ impl Slot {
         };
         let (influencer, holders) = (narrow(influencer)?, narrow(holders)?);
         let segment = frame.segment(segment)?;
-        Ok(Self { segment, influencer, holders, changed: flag(changed)?, sums })
+        let changed = flag(changed)?;
+        Ok(Self { segment, influencer, holders, changed, sums, ..Self::default() })
     }
 }
 
@@ -127,27 +128,14 @@ impl Slots {
         }
     }
 
-    /// The number of an influencer; `hint` may be it.
-    #[inline]
-    pub(super) fn influencer(&self, key: AccountKey, hint: Option<u32>) -> Option<u32> {
-        if hint.is_some_and(|at| self.key_of(at) == Some(key)) {
-            return hint;
-        }
+    /// The number of an influencer.
+    pub(super) fn influencer(&self, key: AccountKey) -> Option<u32> {
         self.by_key.find(key.0, |at| self.key_of(at) == Some(key))
     }
 
-    /// The number of an influencer, new or not; `hint` may be it.
-    #[inline]
-    pub(super) fn intern(&mut self, account: &Account<'_>, hint: Option<u32>) -> u32 {
-        match hint.filter(|at| self.key_of(*at) == Some(account.key)) {
-            Some(known) => known,
-            None => self.intern_unguessed(account),
-        }
-    }
-
-    #[inline(never)]
-    fn intern_unguessed(&mut self, account: &Account<'_>) -> u32 {
-        if let Some(known) = self.influencer(account.key, None) {
+    /// The number of an influencer, new or not.
+    pub(super) fn intern(&mut self, account: &Account<'_>) -> u32 {
+        if let Some(known) = self.influencer(account.key) {
             return known;
         }
         let name: Arc<str> = Arc::from(&*account.name);
@@ -159,28 +147,45 @@ impl Slots {
         number
     }
 
-    pub(super) fn find(&self, segment: SegmentId, influencer: u32) -> Option<u32> {
-        let hash = pair_hash(segment, influencer);
-        self.by_pair.find(hash, |slot| self.is_of(slot, segment, influencer))
+    pub(super) fn find(&self, segment: SegmentId, key: AccountKey) -> Option<u32> {
+        self.by_pair.find(pair_hash(segment, key), |slot| self.is_of(slot, segment, key))
     }
 
-    /// The slot of an influencer in a segment, new or not; `hint` may be it.
+    /// The slot of an account in a segment, new or not; `hint` may be it.
     #[inline]
-    pub(super) fn open(&mut self, segment: SegmentId, influencer: u32, hint: Option<u32>) -> u32 {
-        match hint.filter(|slot| self.is_of(*slot, segment, influencer)) {
+    pub(super) fn open(
+        &mut self,
+        segment: SegmentId,
+        account: &Account<'_>,
+        hint: Option<u32>,
+    ) -> u32 {
+        match hint.filter(|slot| self.is_of(*slot, segment, account.key)) {
             Some(slot) => slot,
-            None => self.open_unguessed(segment, influencer),
+            None => self.open_unguessed(segment, account),
         }
     }
 
     #[inline(never)]
-    fn open_unguessed(&mut self, segment: SegmentId, influencer: u32) -> u32 {
-        if let Some(slot) = self.find(segment, influencer) {
-            return slot;
+    fn open_unguessed(&mut self, segment: SegmentId, account: &Account<'_>) -> u32 {
+        match self.find(segment, account.key) {
+            Some(slot) => slot,
+            None => {
+                let influencer = self.intern(account);
+                self.add(segment, influencer, account.key)
+            }
         }
+    }
+
+    /// The slot of an influencer in use in a segment, new or not.
+    pub(super) fn open_of(&mut self, segment: SegmentId, influencer: u32) -> u32 {
+        let key = self.used(influencer).key;
+        self.find(segment, key).unwrap_or_else(|| self.add(segment, influencer, key))
+    }
+
+    fn add(&mut self, segment: SegmentId, influencer: u32, key: AccountKey) -> u32 {
         let slot = self.records.allocate();
-        *self.records.get_mut(slot) = Slot { segment, influencer, ..Slot::default() };
-        self.by_pair.insert(pair_hash(segment, influencer), slot, pair_in(&self.records));
+        *self.records.get_mut(slot) = Slot { segment, influencer, key, ..Slot::default() };
+        self.by_pair.insert(pair_hash(segment, key), slot, pair_in(&self.records));
         self.len += 1;
         self.hold_influencer(influencer);
         slot
@@ -239,13 +244,13 @@ impl Slots {
     /// Retires the slot if nobody holds it, its credit, times `factor`, is a residue, and no touch
     /// that is still of use, of the buckets from `touched` on, can be on its influencer.
     pub(super) fn retire_if_idle(&mut self, slot: u32, factor: f64, touched: u32) {
-        let &Slot { ref sums, segment, influencer, holders, changed } = self.get(slot);
+        let &Slot { ref sums, segment, influencer, holders, changed, key } = self.get(slot);
         let idle = holders == 0 && sums.followers == 0 && sums.newest_bucket < touched;
         let idle = idle && sums.are_residues(factor);
         if segment == SegmentId::NONE || changed || !idle {
             return;
         }
-        self.by_pair.remove(pair_hash(segment, influencer), slot, pair_in(&self.records));
+        self.by_pair.remove(pair_hash(segment, key), slot, pair_in(&self.records));
         self.len -= 1;
         *self.records.get_mut(slot) = Slot::default();
         self.retired.push(slot);
@@ -337,17 +342,18 @@ impl Slots {
         let mut places = Places::without(&[&freed, &retired])?;
         read_rows(source, |row| {
             let slot = places.take();
-            let record = Slot::from_row(row, frame)?;
+            let mut record = Slot::from_row(row, frame)?;
             within(record.influencer, influencers)?;
+            record.key = self.key_of(record.influencer).ok_or(Broken::Content("slot"))?;
             self.records.reach(slot + 1);
             *self.records.get_mut(slot) = record;
             self.len += 1;
             if record.changed {
                 self.changed.push(slot);
             }
-            let hash = pair_hash(record.segment, record.influencer);
+            let hash = pair_hash(record.segment, record.key);
             self.by_pair.insert(hash, slot, pair_in(&self.records));
-            self.key_of(record.influencer).map(drop).ok_or(Broken::Content("slot"))
+            Ok(())
         })?;
         let end = places.end()?;
         self.records.reach(end);
@@ -389,23 +395,17 @@ impl Slots {
         self.len * (size_of::<Slot>() + 32) + self.name_bytes
     }
 
-    /// Asks for the place of the index where a search for the influencer starts.
-    pub(super) fn prefetch_influencer_index(&self, key: AccountKey) {
-        self.by_key.prefetch(key.0);
-    }
-
-    /// Asks for the record that is most probably that of the influencer, and gives its number.
-    pub(super) fn prefetch_influencer(&self, key: AccountKey) -> Option<u32> {
-        let at = self.by_key.candidate(key.0)?;
-        prefetch(self.influencers.get(at));
-        Some(at)
-    }
-
     /// Asks for the place of the index where a search for the slot starts, and gives its hash.
-    pub(super) fn prefetch_index(&self, segment: SegmentId, influencer: u32) -> u64 {
-        let hash = pair_hash(segment, influencer);
+    #[inline]
+    pub(super) fn prefetch_index(&self, segment: SegmentId, key: AccountKey) -> u64 {
+        let hash = pair_hash(segment, key);
         self.by_pair.prefetch(hash);
         hash
+    }
+
+    /// The same for an influencer in use.
+    pub(super) fn prefetch_index_of(&self, segment: SegmentId, influencer: u32) -> u64 {
+        self.prefetch_index(segment, self.used(influencer).key)
     }
 
     /// Asks for the slot, most probably the one, of a hash, and perhaps for its fans.
@@ -423,17 +423,22 @@ impl Slots {
 
     /// The name of an influencer in use.
     pub(super) fn name_of(&self, influencer: u32) -> &Arc<str> {
+        &self.used(influencer).name
+    }
+
+    fn used(&self, influencer: u32) -> &Influencer {
         let record = self.influencers.get(influencer).as_ref();
-        &record.expect("a number in use must refer to a live influencer").name
+        record.expect("a number in use must refer to a live influencer")
     }
 
     fn key_of(&self, influencer: u32) -> Option<AccountKey> {
         self.influencers.get(influencer).as_ref().map(|influencer| influencer.key)
     }
 
-    fn is_of(&self, slot: u32, segment: SegmentId, influencer: u32) -> bool {
+    #[inline]
+    fn is_of(&self, slot: u32, segment: SegmentId, key: AccountKey) -> bool {
         let record = self.get(slot);
-        record.segment == segment && record.influencer == influencer
+        record.segment == segment && record.key == key
     }
 
     fn influencer_mut(&mut self, influencer: u32) -> &mut Influencer {
@@ -454,7 +459,7 @@ impl Slots {
 fn pair_in(records: &Arena<Slot>) -> impl Fn(u32) -> u64 {
     |slot| {
         let record = records.get(slot);
-        pair_hash(record.segment, record.influencer)
+        pair_hash(record.segment, record.key)
     }
 }
 
@@ -463,6 +468,8 @@ fn hash_in(influencers: &Arena<Option<Influencer>>) -> impl Fn(u32) -> u64 {
     |at| influencers.get(at).as_ref().map_or(0, |influencer| influencer.key.0)
 }
 
-fn pair_hash(segment: SegmentId, influencer: u32) -> u64 {
-    FixedState::default().hash_one((segment, influencer))
+/// A key is a hash already: what sets apart those of one account moves it by multiples of the
+/// golden ratio (Knuth, TAOCP 6.4).
+const fn pair_hash(segment: SegmentId, key: AccountKey) -> u64 {
+    key.0.wrapping_add((segment.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
