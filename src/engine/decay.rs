@@ -33,6 +33,7 @@ pub(super) struct Decay {
     landmark_buckets: u32,
     /// `2^((b - landmark)·B/H)` of the buckets seen last, at `b mod RING`.
     weights: [(u32, f64); RING],
+    newest_weight: f64,
 }
 
 impl Decay {
@@ -51,6 +52,7 @@ impl Decay {
             landmark_bucket: 0,
             landmark_buckets: landmark_buckets(params),
             weights: [(u32::MAX, 0.0); RING],
+            newest_weight: 1.0,
         }
     }
 
@@ -79,6 +81,11 @@ impl Decay {
         }
     }
 
+    /// The same factor of the newest bucket.
+    pub(super) const fn newest_weight(&self) -> f64 {
+        self.newest_weight
+    }
+
     /// Makes `bucket` the newest. Landmarks lie on a grid, so that they, and with them the last
     /// bit of a sum, do not depend on which event came first; when `bucket` is past the next one,
     /// gives the factor by which every sum must then be multiplied.
@@ -93,6 +100,7 @@ impl Decay {
             let recent = bucket - back;
             self.weights[recent as usize % RING] = (recent, self.exact_weight(recent));
         }
+        self.newest_weight = self.exact_weight(bucket);
         moved.then(|| pow2(-elapsed, self.half_life_ms))
     }
 

@@ -19,6 +19,7 @@ use crate::model::{Account, Interaction};
 type On<'a> = (u32, &'a Account<'a>, Option<u32>);
 
 impl Shard {
+    // Apart from the checks, whose values would take its registers.
     #[inline(never)]
     pub(super) fn feed(&mut self, interaction: &Interaction<'_>, act: Act, at: &Located) {
         match (self.rules.feeds(interaction.kind), &interaction.target) {
@@ -63,7 +64,7 @@ impl Shard {
         let Entry::Acted(acted) = self.blocks.entry_mut(block, at) else { return influencer };
         let Gain { credit, first_in_bucket, moved_from } =
             acted.act(side, act.bucket, weight, &self.decay);
-        let now = self.decay.weight(self.newest_bucket());
+        let now = self.decay.newest_weight();
         let sums = self.slots.add_to(slot, now, fresh);
         let sum = match side {
             Side::Amplify => &mut sums.amplify,
@@ -141,7 +142,7 @@ impl Shard {
         let (block, at, fresh) = self.entry(act, entries, Key::liked(slot), new);
         let Entry::Liked(run) = self.blocks.entry_mut(block, at) else { return };
         let credit = run.act(act.bucket, weight, &self.decay);
-        let now = self.decay.weight(self.newest_bucket());
+        let now = self.decay.newest_weight();
         self.slots.add_to(slot, now, fresh).popularity += credit;
     }
 

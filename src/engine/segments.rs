@@ -313,14 +313,12 @@ impl Ends {
     #[inline]
     fn of(name: &str) -> Self {
         let bytes = name.as_bytes();
-        let (head, tail) = match (bytes.first_chunk(), bytes.last_chunk()) {
-            (Some(head), Some(tail)) => (u64::from_be_bytes(*head), u64::from_be_bytes(*tail)),
-            _ => {
-                let all = bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
-                (all, all)
-            }
-        };
-        Self { head, tail, len: count(bytes.len()) }
+        let len = count(bytes.len());
+        if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
+            return Self { head: u64::from_be_bytes(*head), tail: u64::from_be_bytes(*tail), len };
+        }
+        let all = bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
+        Self { head: all, tail: all, len }
     }
 
     /// Whether no other name has the same ends.

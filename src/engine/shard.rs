@@ -211,12 +211,11 @@ impl Shard {
         }
         let found = self.actors.look_up(interaction.actor, at.actor);
         let known = found.map(|(at, _, _)| at);
-        let set = match at.own_set {
-            Some(set) => set,
-            None => {
-                let current = self.current_set(found.map(|(_, actor, _)| actor), bucket);
-                self.set_of(batch.segments(interaction), current)?
-            }
+        let set = if let Some(set) = at.own_set {
+            set
+        } else {
+            let current = self.current_set(found.map(|(_, actor, _)| actor), bucket);
+            self.set_of(batch.segments(interaction), current)?
         };
         let late = self.newest_ms.is_some_and(|newest| interaction.time_ms < newest);
         self.advance(interaction, bucket, id.as_ref());

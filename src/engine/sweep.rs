@@ -69,7 +69,7 @@ impl Shard {
             self.sweep_actor(hand, newest);
         }
         if hand < self.slots.end() {
-            let factor = self.decay.weight(newest).recip();
+            let factor = self.decay.newest_weight().recip();
             self.slots.retire_if_idle(hand, factor, newest.saturating_sub(TOUCHED_BUCKETS));
         }
         self.prefetch_sweep(hand + SWEPT_AHEAD);

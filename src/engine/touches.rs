@@ -22,7 +22,7 @@ const QUARTERS_BITS: u32 = 16;
 /// Shorter lists just grow.
 const COMPACTED_FROM: u16 = 16;
 
-/// Where the first touch lies that is kept of the influencers of a number mod this one.
+/// In a table of where kept touches lie, by the number of their influencer mod this.
 const PLACES: usize = 64;
 
 /// Not among those kept.
@@ -282,13 +282,12 @@ fn keep_last(list: &mut [Touch], mut counts: impl FnMut(&Touch) -> bool) -> usiz
             at if at < kept => list[..kept].iter().position(|t| t.influencer == touch.influencer),
             _ => None,
         };
-        match known {
-            Some(known) => list[known].rank = list[known].rank.max(touch.rank),
-            None => {
-                list[kept] = touch;
-                *place = u8::try_from(kept).unwrap_or(NOWHERE);
-                kept += 1;
-            }
+        if let Some(known) = known {
+            list[known].rank = list[known].rank.max(touch.rank);
+        } else {
+            list[kept] = touch;
+            *place = u8::try_from(kept).unwrap_or(NOWHERE);
+            kept += 1;
         }
     }
     kept
@@ -304,6 +303,8 @@ fn sort_latest<'a>(touches: &mut [Touch], name: impl Fn(u32) -> &'a str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ops::Range;
+
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -317,6 +318,12 @@ mod tests {
 
     fn name(influencer: u32) -> &'static str {
         NAMES[(influencer / APART) as usize]
+    }
+
+    fn last_of(touches: &[Touch], influencer: u32, times: &Range<i64>) -> Option<Touch> {
+        let of_one = touches.iter().filter(|touch| touch.influencer == influencer);
+        let in_time = of_one.filter(|touch| times.contains(&touch.time_ms()));
+        in_time.max_by_key(|touch| (touch.time_ms(), touch.quarters())).copied()
     }
 
     /// What is kept must attribute every conversion from `settled_ms` on as everything would.
@@ -341,11 +348,7 @@ mod tests {
                     few.before(touched, time_ms, name, &mut kept);
                     let looked_back = time_ms - params.lookback_ms..time_ms;
                     wanted.clear();
-                    for influencer in (0..30).map(|n| APART * n) {
-                        let in_time = whole.iter().filter(|t| looked_back.contains(&t.time_ms()));
-                        let of_one = in_time.filter(|t| t.influencer == influencer);
-                        wanted.extend(of_one.max_by_key(|t| (t.time_ms(), t.quarters())));
-                    }
+                    wanted.extend((0..30).filter_map(|n| last_of(&whole, APART * n, &looked_back)));
                     sort_latest(&mut wanted, name);
                     wanted.truncate(params.max_touches as usize);
                     assert_eq!(kept, wanted, "seed {seed}");
