@@ -17,7 +17,7 @@ use sillage::engine::{Outcome, Shard};
 use sillage::model::Params;
 use sillage::snapshot::{decode, encode};
 
-use load::{CHUNK, Records, limits, page_faults};
+use load::{Records, limits, page_faults};
 
 /// As in the binary: what a copied chunk costs is the allocator's doing too.
 #[global_allocator]
@@ -36,6 +36,9 @@ const HELD_MAX: Duration = Duration::from_millis(5);
 const TIMED: usize = 400_000;
 
 const PICTURES: usize = 3;
+
+/// Events generated at once.
+const CHUNK: usize = 100_000;
 
 fn main() {
     keep_between_pictures(Duration::from_mins(1)).expect("jemalloc is told");

@@ -17,11 +17,11 @@ use std::time::Duration;
 use sillage::campaign::{Load, LoadEvent};
 use sillage::clock::thread_time;
 use sillage::engine::Shard;
-use sillage::model::{Batch, Params};
+use sillage::model::Params;
 use sillage::rank::ScoreBook;
 use sillage::view::{View, Views};
 
-use load::{CHUNK, Records, limits};
+use load::{Records, limits};
 
 /// As in the binary: where the state lies decides what a cache miss costs.
 #[global_allocator]
@@ -36,6 +36,9 @@ const VIEWS: u64 = 8;
 
 /// Records of a batch, as owners take them.
 const BATCH: usize = 1_000;
+
+/// Events that are told apart by shard before they are applied.
+const CHUNK: usize = 100_000;
 
 fn main() {
     let load = Load { events: VIEWS * EVENTS, conversions: 20, ..Load::default() };
@@ -88,15 +91,13 @@ fn feed(shards: &mut [Shard], events: impl Iterator<Item = LoadEvent>, ids: bool
         if taken % CHUNK == 0 {
             for (shard, events) in shards.iter_mut().zip(&mut waiting) {
                 let records = Records::of(events, ids);
-                let starts = (0..events.len()).step_by(BATCH);
-                let batches: Vec<Batch<'_>> =
-                    starts.map(|from| records.decode(from, BATCH)).collect();
-                let start = thread_time();
-                for batch in &batches {
+                for from in (0..events.len()).step_by(BATCH) {
+                    let batch = records.decode(from, BATCH);
                     outcomes.clear();
-                    shard.apply(batch, &mut outcomes);
+                    let start = thread_time();
+                    shard.apply(&batch, &mut outcomes);
+                    spent += thread_time().saturating_sub(start);
                 }
-                spent += thread_time().saturating_sub(start);
                 events.clear();
             }
         }

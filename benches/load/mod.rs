@@ -8,8 +8,8 @@ use sillage::engine::Limits;
 use sillage::ingest::format::{Decoder, Record};
 use sillage::model::{Batch, Secret};
 
-/// Events decoded before they are applied: what a Kafka batch gives.
-pub(crate) const BATCH: usize = 512;
+/// Events decoded before they are applied, as owners of a shard take them at most.
+pub(crate) const BATCH: usize = 1_000;
 
 /// Events as the records that bring them.
 pub(crate) struct Records {

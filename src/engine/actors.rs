@@ -196,7 +196,7 @@ impl Actors {
     }
 
     /// Where the record of `key` is, the record, and its first membership; `hint` may be where.
-    #[inline]
+    #[inline(always)]
     pub(super) fn look_up(
         &self,
         key: AccountKey,
@@ -207,7 +207,12 @@ impl Actors {
             (at, actor, first)
         };
         let guessed = hint.map(known).filter(|(_, actor, _)| actor.key == key);
-        guessed.or_else(|| self.find(key, None).map(known))
+        guessed.or_else(|| self.find_unguessed(key).map(known))
+    }
+
+    #[inline(never)]
+    fn find_unguessed(&self, key: AccountKey) -> Option<u32> {
+        self.find(key, None)
     }
 
     /// Where the record of `key` is; `hint` may be it.

@@ -31,7 +31,7 @@ impl Blocks {
     }
 
     /// Where in the block the entry of `key` lies.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, block: Block, key: Key) -> Option<u16> {
         if usize::from(block.len()) > ROW {
             return self.find_among_many(block, key);
@@ -101,7 +101,9 @@ impl Blocks {
     /// Adds an entry at the end; the block may move. It must not be full.
     pub(super) fn push(&mut self, block: &mut Block, key: Key, entry: Entry) {
         let at = block.len();
-        self.resize(block, at + 1);
+        if !block.extend() {
+            self.resize(block, at + 1);
+        }
         *self.keys.record_mut(*block, at) = key;
         *self.entries.record_mut(*block, at) = entry;
         self.len += 1;

@@ -96,7 +96,15 @@ impl<T: Clone + Default> Chunks<T> {
     }
 
     /// Makes the list as long as `len` at least, by default records.
+    #[inline]
     pub(super) fn reach(&mut self, len: usize) {
+        if self.len < len {
+            self.grow(len);
+        }
+    }
+
+    #[inline(never)]
+    fn grow(&mut self, len: usize) {
         while self.len < len {
             let (chunk, within) = Self::place(self.len);
             if chunk == self.own.len() {

@@ -139,6 +139,7 @@ impl Acted {
         }
     }
 
+    #[inline(always)]
     pub(super) fn act(&mut self, side: Side, bucket: u32, weight: Weight, decay: &Decay) -> Gain {
         let moved_from = (bucket > self.bucket).then_some(self.bucket);
         self.advance(bucket, decay);
@@ -146,12 +147,12 @@ impl Acted {
         let first_in_bucket = self.history >> age & 1 == 0;
         self.history |= 1 << age;
         let side = side as usize;
-        let (mut units, mut ring, lag) = (self.units[side], self.rings[side], self.lags[side]);
-        if u32::from(lag) > decay.retention() + age {
-            (units, ring) = (0.0, Quarters::default());
-        }
-        let before = units;
-        units += add_capped(&mut ring, bucket, weight) * decay.fade(age);
+        let (units, mut ring, lag) = (self.units[side], self.rings[side], self.lags[side]);
+        // Without a branch: whether the class has acted cannot be foreseen.
+        let goes_on = u32::from(lag) <= decay.retention() + age;
+        ring.keep_if(goes_on);
+        let before = units * f64::from(u8::from(goes_on));
+        let units = before + add_capped(&mut ring, bucket, weight) * decay.fade(age);
         let lag = lag.min(u8::try_from(age).unwrap_or(NEVER));
         (self.units[side], self.rings[side], self.lags[side]) = (units, ring, lag);
         let credit = (decay.credit(units) - decay.credit(before)) * decay.weight(self.bucket);

@@ -18,10 +18,13 @@ pub(super) fn count_fan(sums: &mut Sums, bucket: u32, first: bool, latest: Lates
     let at = bucket as usize % RING;
     sums.fans.acted[at] += u32::from(first);
     sums.fans.latest[at] += u32::from(!matches!(latest, Latest::Unmoved));
-    if let Latest::MovedFrom(before) = latest {
-        let kept = sums.newest_bucket - before < RING_BUCKETS;
-        sums.fans.latest[before as usize % RING] -= u32::from(kept);
-    }
+    // Without a branch: whether it moved cannot be foreseen.
+    let (moved, before) = match latest {
+        Latest::MovedFrom(before) => (true, before),
+        _ => (false, bucket),
+    };
+    let kept = u32::from(sums.newest_bucket - before < RING_BUCKETS);
+    sums.fans.latest[before as usize % RING] -= u32::from(moved) * kept;
 }
 
 /// How an act moved the newest bucket in which its actor acted on the slot's influencer.

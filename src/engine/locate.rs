@@ -16,11 +16,11 @@ use crate::model::{Batch, Interaction};
 /// earlier than it must be is no longer in the first cache when it is used.
 const RECORDS: usize = 1;
 const LISTS: usize = 3;
-const SLOT: usize = 4;
-const ENTRY: usize = 5;
+const SLOT: usize = 5;
+const ENTRY: usize = 6;
 
 /// Steps from the first to that in which an interaction is applied.
-pub(super) const AHEAD: usize = 6;
+pub(super) const AHEAD: usize = 7;
 
 /// The interactions that are on their way: that at `n` lies at `n mod` [`OnTheirWay::ROOM`].
 #[derive(Default)]

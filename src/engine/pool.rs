@@ -116,7 +116,7 @@ impl<T: Copy + Default> Lists<T> {
 
     /// Asks for a record of a list, or for what adding one at its end will touch: its place, or
     /// a list that has to move.
-    #[inline]
+    #[inline(always)]
     pub(super) fn prefetch_place(&self, block: Block, at: u16) {
         if at < block.len() || block.has_room() {
             prefetch_whole(self.record(block, at));

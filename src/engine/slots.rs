@@ -167,13 +167,11 @@ impl Slots {
 
     #[inline(never)]
     fn open_unguessed(&mut self, segment: SegmentId, account: &Account<'_>) -> u32 {
-        match self.find(segment, account.key) {
-            Some(slot) => slot,
-            None => {
-                let influencer = self.intern(account);
-                self.add(segment, influencer, account.key)
-            }
+        if let Some(slot) = self.find(segment, account.key) {
+            return slot;
         }
+        let influencer = self.intern(account);
+        self.add(segment, influencer, account.key)
     }
 
     /// The slot of an influencer in use in a segment, new or not.
@@ -208,6 +206,7 @@ impl Slots {
     /// The sums of a slot, to be added to. `now` refers credit of this moment to the landmark:
     /// what is left of long ago goes, as it would have if the slot had been retired.
     /// `fresh` says that an entry more refers to the slot.
+    #[inline(always)]
     pub(super) fn add_to(&mut self, slot: u32, now: f64, fresh: bool) -> &mut Sums {
         let record = self.records.get_mut(slot);
         record.holders += u32::from(fresh);

@@ -61,6 +61,14 @@ impl Block {
     pub(super) const fn has_room(self) -> bool {
         !self.len.is_multiple_of(SMALLEST)
     }
+
+    /// Adds a record, that is still to be set, if there is room as [`Self::has_room`] says.
+    #[inline]
+    pub(super) const fn extend(&mut self) -> bool {
+        let has_room = self.has_room();
+        self.len += has_room as u16;
+        has_room
+    }
 }
 
 impl Space {

@@ -170,6 +170,7 @@ impl Touches {
     }
 
     /// Asks for what the next touch will change: its place, or a list without room.
+    #[inline(always)]
     pub(super) fn prefetch(&self, of: Touched) {
         let list = self.pool.list(of.list);
         match list.get(usize::from(of.used)) {

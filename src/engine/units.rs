@@ -43,6 +43,11 @@ pub(super) struct Run<R> {
 }
 
 impl Quarters {
+    /// Clears all counts unless they are to be kept.
+    pub(super) const fn keep_if(&mut self, kept: bool) {
+        self.0 *= kept as u32;
+    }
+
     /// The counts, a nibble each, that of `newest` lowest.
     pub(super) const fn nibbles(self, newest: u32) -> u32 {
         self.0.rotate_right(4 * (newest % 8))
