@@ -10,10 +10,10 @@ use super::segments::SetId;
 use super::shard::Shard;
 use crate::model::{Batch, Interaction};
 
-/// What is asked for of an interaction in a step, and in each later one what that leads to: where
-/// the indexes have it, the records, the lists of its actor, the slot, the entry. A step takes
-/// about as long as memory; those after which most comes from far have two. What is asked for
-/// earlier than it must be is no longer in the first cache when it is used.
+/// What is asked for of an interaction in a step, and in later ones what that leads to: where the
+/// index has its actor, the actor, its lists and where the index has the slot, the slot, the entry.
+/// A step takes about as long as memory; what comes from far has two. What is asked for earlier
+/// than it must be is no longer in the first cache when it is used.
 const RECORDS: usize = 1;
 const LISTS: usize = 3;
 const SLOT: usize = 5;
@@ -99,7 +99,7 @@ impl Shard {
         }
     }
 
-    /// Asks for where the indexes have an interaction's actor, influencer and id.
+    /// Asks for where the indexes have an interaction's actor and id.
     #[inline]
     fn ask_for_places(&self, interaction: &Interaction<'_>) {
         self.actors.prefetch_index(interaction.actor);
@@ -108,7 +108,7 @@ impl Shard {
         }
     }
 
-    /// Asks for what most probably are the records of actor and influencer.
+    /// Asks for what most probably is the record of the actor.
     #[inline]
     fn ask_for_records(&self, interaction: &Interaction<'_>, at: &mut Located) {
         let acts = self.rules.feeds(interaction.kind).is_of_member();
