@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn blocks_lie_apart_and_in_one_row_or_chunk() {
         let (mut space, mut blocks, chunk) = (Space::new(), Vec::new(), usize::from(MAX_LEN));
-        for len in [1, 3_000, 2, 4_096, 700, 3, 1_500, 900, 5, 4_000, 1, 60] {
+        for len in [1, 9, 12, 7, 14, 3_000, 2, 4_096, 700, 3, 1_500, 900, 5, 4_000, 1, 60] {
             let mut block = Block::default();
             space.resize(&mut block, len);
             blocks.push((block.place(), class_of(len).map_or(0, width)));
