@@ -90,7 +90,7 @@ impl Key {
 
     /// Of an act or of a like.
     pub(super) const fn of(slot: u32, acts: bool) -> Self {
-        Self(slot << Self::KIND_BITS | (2 - acts as u32))
+        if acts { Self::acted(slot) } else { Self::liked(slot) }
     }
 
     pub(super) const fn following(influencer: u32) -> Self {
